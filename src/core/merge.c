@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: MIT */
+/* Reports into one cut, and the checks that a cut must pass before anyone trusts it. */
+#include <gordian/cut.h>
+
+#include "map.h"
+#include "mem.h"
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Where the other cut's table entries went. */
+struct mapping {
+    uint32_t *parties, *processes, *resources;
+};
+
+__attribute__((format(printf, 3, 4))) static void say(char *why, size_t why_bytes,
+                                                      const char *format, ...)
+{
+    if (why == NULL || why_bytes == 0) return;
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(why, why_bytes, format, arguments);
+    va_end(arguments);
+}
+
+static bool same_modes(const struct gdn_modes *a, const struct gdn_modes *b)
+{
+    if (a->count != b->count) return false;
+    for (uint32_t i = 0; i < a->count; i++) {
+        if (a->conflicts[i] != b->conflicts[i] || strcmp(a->names[i], b->names[i]) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static enum gdn_err merge_modes(gdn_cut *cut, const gdn_cut *other, char *why, size_t why_bytes)
+{
+    if (cut->node_count == 0 && other->modes_given) return gdn_cut_set_modes(cut, &other->modes);
+    if (same_modes(&cut->modes, &other->modes)) return GDN_OK;
+    say(why, why_bytes, "the nodes use different lock modes");
+    return GDN_ERR_DISAGREE;
+}
+
+static enum gdn_err map_parties(gdn_cut *cut, const gdn_cut *other, struct mapping *map)
+{
+    for (size_t i = 0; i < other->party_count; i++) {
+        const struct gdn_cut_party *party = &other->parties[i];
+        map->parties[i] = gdn_cut_party(cut, party->name, party->incarnation);
+        if (map->parties[i] == GDN_NONE) return GDN_ERR_MEMORY;
+    }
+    return GDN_OK;
+}
+
+static enum gdn_err map_processes(gdn_cut *cut, const gdn_cut *other, struct mapping *map)
+{
+    for (size_t i = 0; i < other->process_count; i++) {
+        const struct gdn_cut_process *from = &other->processes[i];
+        uint32_t index = gdn_cut_process(cut, from->id, from->label);
+        if (index == GDN_NONE) return GDN_ERR_MEMORY;
+        if (gdn_cut_name_process(cut, index, from->name) != GDN_OK) return GDN_ERR_MEMORY;
+        struct gdn_cut_process *to = &cut->processes[index];
+        if (from->described && !to->described) {
+            to->described = true;
+            to->started_us = from->started_us;
+            to->work = from->work;
+            to->priority = from->priority;
+            to->abortable = from->abortable;
+        }
+        map->processes[i] = index;
+    }
+    return GDN_OK;
+}
+
+static enum gdn_err map_resources(gdn_cut *cut, const gdn_cut *other, struct mapping *map)
+{
+    for (size_t i = 0; i < other->resource_count; i++) {
+        const struct gdn_cut_resource *from = &other->resources[i];
+        map->resources[i] = gdn_cut_resource(cut, from->id, from->label);
+        if (map->resources[i] == GDN_NONE) return GDN_ERR_MEMORY;
+        if (gdn_cut_name_resource(cut, map->resources[i], from->name) != GDN_OK) {
+            return GDN_ERR_MEMORY;
+        }
+    }
+    return GDN_OK;
+}
+
+/* GDN_NONE stays GDN_NONE. */
+static uint32_t mapped(const uint32_t *table, uint32_t index)
+{
+    return index == GDN_NONE ? GDN_NONE : table[index];
+}
+
+static enum gdn_err merge_homes(gdn_cut *cut, uint32_t to, const struct gdn_cut_node *node,
+                                const struct mapping *map)
+{
+    enum gdn_err err = GDN_OK;
+    for (size_t i = 0; err == GDN_OK && i < node->home_count; i++) {
+        struct gdn_cut_home home = node->homes[i];
+        home.resource = map->resources[home.resource];
+        err = gdn_cut_add_home(cut, to, &home);
+        for (size_t k = 0; err == GDN_OK && k < node->homes[i].holder_count; k++) {
+            struct gdn_cut_holder holder = node->holders[node->homes[i].holder_first + k];
+            holder.process = map->processes[holder.process];
+            holder.issuer = map->parties[holder.issuer];
+            err = gdn_cut_add_holder(cut, to, &holder);
+        }
+        for (size_t k = 0; err == GDN_OK && k < node->homes[i].entry_count; k++) {
+            struct gdn_cut_entry entry = node->queue[node->homes[i].entry_first + k];
+            entry.process = map->processes[entry.process];
+            entry.issuer = map->parties[entry.issuer];
+            err = gdn_cut_add_entry(cut, to, &entry);
+        }
+    }
+    return err;
+}
+
+static enum gdn_err merge_waits(gdn_cut *cut, uint32_t to, const struct gdn_cut_node *node,
+                                const struct mapping *map)
+{
+    enum gdn_err err = GDN_OK;
+    for (size_t i = 0; err == GDN_OK && i < node->wait_count; i++) {
+        struct gdn_cut_wait wait = node->waits[i];
+        wait.process = map->processes[wait.process];
+        wait.resource = mapped(map->resources, wait.resource);
+        wait.home = mapped(map->parties, wait.home);
+        err = gdn_cut_add_wait(cut, to, &wait);
+        for (size_t k = 0; err == GDN_OK && k < node->waits[i].need_count; k++) {
+            struct gdn_cut_need need = node->needs[node->waits[i].need_first + k];
+            need.process = mapped(map->processes, need.process);
+            need.resource = mapped(map->resources, need.resource);
+            need.home = mapped(map->parties, need.home);
+            need.branch = mapped(map->parties, need.branch);
+            err = gdn_cut_add_need(cut, to, &need);
+        }
+    }
+    return err;
+}
+
+static enum gdn_err merge_channels(gdn_cut *cut, uint32_t to, const struct gdn_cut_node *node,
+                                   const struct mapping *map)
+{
+    enum gdn_err err = GDN_OK;
+    for (size_t i = 0; err == GDN_OK && i < node->channel_count; i++) {
+        struct gdn_cut_channel channel = node->channels[i];
+        channel.peer = map->parties[channel.peer];
+        err = gdn_cut_add_channel(cut, to, &channel);
+        for (size_t k = 0; err == GDN_OK && k < node->channels[i].message_count; k++) {
+            struct gdn_cut_message message = node->messages[node->channels[i].message_first + k];
+            message.process = map->processes[message.process];
+            message.resource = mapped(map->resources, message.resource);
+            message.by = mapped(map->processes, message.by);
+            err = gdn_cut_add_message(cut, to, &message);
+        }
+    }
+    return err;
+}
+
+static enum gdn_err merge_node(gdn_cut *cut, const gdn_cut *other, const struct gdn_cut_node *node,
+                               const struct mapping *map, char *why, size_t why_bytes)
+{
+    uint32_t to;
+    enum gdn_err err = gdn_cut_add_node(cut, map->parties[node->party], &to);
+    if (err == GDN_ERR_MISUSE) {
+        say(why, why_bytes, "two reports of node %s", other->parties[node->party].name);
+        return GDN_ERR_DISAGREE;
+    }
+    if (err != GDN_OK) return err;
+    cut->nodes[to].waits_listed = node->waits_listed;
+    cut->nodes[to].observed = node->observed;
+    err = merge_homes(cut, to, node, map);
+    if (err == GDN_OK) err = merge_waits(cut, to, node, map);
+    if (err == GDN_OK) err = merge_channels(cut, to, node, map);
+    return err;
+}
+
+enum gdn_err gdn_cut_merge(gdn_cut *cut, const gdn_cut *other, char *why, size_t why_bytes)
+{
+    say(why, why_bytes, "%s", gdn_err_text(GDN_ERR_MEMORY));
+    enum gdn_err err = merge_modes(cut, other, why, why_bytes);
+    if (err != GDN_OK) return err;
+
+    size_t entries = other->party_count + other->process_count + other->resource_count;
+    uint32_t *tables = gdn__alloc(&cut->allocator, entries * sizeof *tables);
+    if (tables == NULL) return GDN_ERR_MEMORY;
+    struct mapping map = {.parties = tables,
+                          .processes = tables + other->party_count,
+                          .resources = tables + other->party_count + other->process_count};
+    err = map_parties(cut, other, &map);
+    if (err == GDN_OK) err = map_processes(cut, other, &map);
+    if (err == GDN_OK) err = map_resources(cut, other, &map);
+    for (size_t i = 0; err == GDN_OK && i < other->node_count; i++) {
+        err = merge_node(cut, other, &other->nodes[i], &map, why, why_bytes);
+    }
+    for (size_t i = 0; err == GDN_OK && i < other->missing_count; i++) {
+        err = gdn_cut_add_missing(cut, other->missing[i]);
+    }
+    gdn__free(&cut->allocator, tables);
+    if (err == GDN_OK) say(why, why_bytes, "%s", gdn_err_text(GDN_OK));
+    return err;
+}
+
+/* ---- Checks ---- */
+
+/* All reports must agree on each node's incarnation (RULES 9). */
+static enum gdn_err check_incarnations(const gdn_cut *cut, char *why, size_t why_bytes)
+{
+    struct gdn__map known;
+    enum gdn_err err = GDN_OK;
+    gdn__map_init(&known, &cut->allocator);
+    for (size_t i = 0; err == GDN_OK && i < cut->party_count; i++) {
+        const struct gdn_cut_party *party = &cut->parties[i];
+        if (party->incarnation == 0) continue;
+        struct gdn__key key = gdn__key_of_id(party->id.id);
+        uintptr_t other = gdn__map_get(&known, key);
+        if (other != 0) {
+            say(why, why_bytes, "the reports disagree on the incarnation of node %s: %llu and %llu",
+                party->name, (unsigned long long)cut->parties[other - 1].incarnation,
+                (unsigned long long)party->incarnation);
+            err = GDN_ERR_DISAGREE;
+        } else if (!gdn__map_put(&known, key, i + 1)) {
+            err = GDN_ERR_MEMORY;
+        }
+    }
+    gdn__map_fini(&known);
+    return err;
+}
+
+static bool has_report(const gdn_cut *cut, const struct gdn_cut_party *party)
+{
+    if (party->node != GDN_NONE) return true;
+    if (party->incarnation != 0) return false;
+    /* Known by name alone: any report of that name is its. */
+    for (size_t i = 0; i < cut->node_count; i++) {
+        if (strcmp(cut->parties[cut->nodes[i].party].name, party->name) == 0) return true;
+    }
+    return false;
+}
+
+static enum gdn_err name_missing(gdn_cut *cut)
+{
+    for (size_t i = 0; i < cut->party_count; i++) {
+        if (has_report(cut, &cut->parties[i])) continue;
+        enum gdn_err err = gdn_cut_add_missing(cut, cut->parties[i].name);
+        if (err != GDN_OK) return err;
+    }
+    return GDN_OK;
+}
+
+/* Every counted channel, by (from, to, direction). */
+static struct gdn__key channel_key(uint32_t from, uint32_t to, bool incoming)
+{
+    return (struct gdn__key){from, (uint64_t)to << 1 | (incoming ? 1 : 0)};
+}
+
+static enum gdn_err index_channels(const gdn_cut *cut, struct gdn__map *channels)
+{
+    for (size_t n = 0; n < cut->node_count; n++) {
+        const struct gdn_cut_node *node = &cut->nodes[n];
+        for (size_t i = 0; i < node->channel_count; i++) {
+            const struct gdn_cut_channel *channel = &node->channels[i];
+            if (!channel->counted) continue;
+            struct gdn__key key = channel->incoming
+                                      ? channel_key(channel->peer, node->party, true)
+                                      : channel_key(node->party, channel->peer, false);
+            if (!gdn__map_put(channels, key, (uintptr_t)channel)) return GDN_ERR_MEMORY;
+        }
+    }
+    return GDN_OK;
+}
+
+static bool reported(const gdn_cut *cut, uint32_t party)
+{
+    return cut->parties[party].node != GDN_NONE;
+}
+
+/* A counter that the other end does not list is 0 (RULES 9), once both gave channels at all. */
+static enum gdn_err check_incoming(const gdn_cut *cut, const struct gdn_cut_node *node,
+                                   const struct gdn_cut_channel *channel,
+                                   const struct gdn__map *channels, char *why, size_t why_bytes)
+{
+    uintptr_t found = gdn__map_get(channels, channel_key(channel->peer, node->party, false));
+    if (found == 0 && cut->nodes[cut->parties[channel->peer].node].channel_count == 0) {
+        return GDN_OK;
+    }
+    uint64_t sent = found == 0 ? 0 : ((const struct gdn_cut_channel *)found)->count;
+    uint64_t received = channel->count + channel->untagged + channel->message_count;
+    /* An open channel still has messages on their way: it may only lack, never exceed. */
+    if (sent == received || (channel->open && sent > received)) return GDN_OK;
+    say(why, why_bytes,
+        "channel %s -> %s does not balance: sent %llu, but taken %llu + untagged %llu + recorded "
+        "%zu",
+        cut->parties[channel->peer].name, cut->parties[node->party].name, (unsigned long long)sent,
+        (unsigned long long)channel->count, (unsigned long long)channel->untagged,
+        channel->message_count);
+    return GDN_ERR_UNBALANCED;
+}
+
+/* What was sent must have another end, unless nothing was sent. */
+static enum gdn_err check_outgoing(const gdn_cut *cut, const struct gdn_cut_node *node,
+                                   const struct gdn_cut_channel *channel,
+                                   const struct gdn__map *channels, char *why, size_t why_bytes)
+{
+    const struct gdn_cut_node *receiver = &cut->nodes[cut->parties[channel->peer].node];
+    if (channel->count == 0 || receiver->channel_count == 0) return GDN_OK;
+    if (gdn__map_get(channels, channel_key(node->party, channel->peer, true)) != 0) return GDN_OK;
+    say(why, why_bytes, "channel %s -> %s does not balance: sent %llu, but %s counts none of it",
+        cut->parties[node->party].name, cut->parties[channel->peer].name,
+        (unsigned long long)channel->count, cut->parties[channel->peer].name);
+    return GDN_ERR_UNBALANCED;
+}
+
+static enum gdn_err check_balance(const gdn_cut *cut, char *why, size_t why_bytes)
+{
+    struct gdn__map channels;
+    gdn__map_init(&channels, &cut->allocator);
+    enum gdn_err err = index_channels(cut, &channels);
+    for (size_t n = 0; err == GDN_OK && n < cut->node_count; n++) {
+        const struct gdn_cut_node *node = &cut->nodes[n];
+        for (size_t i = 0; err == GDN_OK && i < node->channel_count; i++) {
+            const struct gdn_cut_channel *channel = &node->channels[i];
+            if (!channel->counted || !reported(cut, channel->peer)) continue;
+            err = channel->incoming ? check_incoming(cut, node, channel, &channels, why, why_bytes)
+                                    : check_outgoing(cut, node, channel, &channels, why, why_bytes);
+        }
+    }
+    gdn__map_fini(&channels);
+    return err;
+}
+
+enum gdn_err gdn_cut_check(gdn_cut *cut, char *why, size_t why_bytes)
+{
+    say(why, why_bytes, "%s", gdn_err_text(GDN_ERR_MEMORY));
+    enum gdn_err err = check_incarnations(cut, why, why_bytes);
+    if (err == GDN_OK) err = name_missing(cut);
+    if (err == GDN_OK) err = check_balance(cut, why, why_bytes);
+    if (err == GDN_OK) say(why, why_bytes, "%s", gdn_err_text(GDN_OK));
+    return err;
+}
