@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: MIT */
+#include "src/core/channel.h"
+
+#include <assert.h>
+#include <string.h>
+
+void gdn__channel_init(struct gdn__channel *channel, const struct gdn_allocator *allocator)
+{
+    *channel = (struct gdn__channel){.next = 1,
+                                     .expected = 1,
+                                     .resend_at_us = INT64_MAX,
+                                     .resend_after_us = GDN__RESEND_US,
+                                     .ack_at_us = INT64_MAX,
+                                     .nacked_at_us = INT64_MIN / 2};
+    gdn__buffer_init(&channel->retained, allocator);
+}
+
+void gdn__channel_fini(struct gdn__channel *channel)
+{
+    gdn__buffer_fini(&channel->retained);
+}
+
+/* ---- Numbering ---- */
+
+bool gdn__channel_reserve(struct gdn__channel *channel, size_t bytes)
+{
+    return gdn__buffer_reserve(&channel->retained, bytes);
+}
+
+struct gdn__buffer *gdn__channel_begin(struct gdn__channel *channel, enum gdn__record_type type)
+{
+    channel->open_record = gdn__begin_record(&channel->retained, type);
+    return &channel->retained;
+}
+
+bool gdn__channel_end(struct gdn__channel *channel)
+{
+    struct gdn__buffer *retained = &channel->retained;
+    if (retained->failed) {
+        retained->length = channel->open_record;
+        retained->failed = false;
+        return false;
+    }
+    gdn__end_record(retained, channel->open_record);
+    channel->next++;
+    return true;
+}
+
+uint64_t gdn__channel_in_flight(const struct gdn__channel *channel)
+{
+    return channel->messages_sent - channel->peer_taken;
+}
+
+/* ---- Sending ---- */
+
+static size_t record_bytes(const struct gdn__channel *channel, size_t at)
+{
+    struct gdn__reader in = gdn__reader_of(channel->retained.bytes + at + 4, 4);
+    return GDN__RECORD_HEADER_BYTES + gdn__get_u32(&in);
+}
+
+static bool has_untransmitted(const struct gdn__channel *channel)
+{
+    return channel->transmitted + 1 < channel->next && !channel->probing;
+}
+
+static bool is_ack_due(const struct gdn__channel *channel, int64_t now_us)
+{
+    return channel->ack_at_us <= now_us || channel->nack_due;
+}
+
+bool gdn__channel_wants_to_send(const struct gdn__channel *channel, int64_t now_us)
+{
+    return has_untransmitted(channel) || is_ack_due(channel, now_us);
+}
+
+static void begin_frame(struct gdn__channel *channel, struct gdn__header *header,
+                        struct gdn__buffer *out)
+{
+    header->acknowledged = channel->expected - 1;
+    header->taken = channel->messages_taken;
+    gdn__put_header(out, header);
+}
+
+/* Every frame acknowledges: nothing is owed any more. */
+static void settle_acknowledgement(struct gdn__channel *channel)
+{
+    channel->unacknowledged = 0;
+    channel->told_taken = channel->messages_taken;
+    channel->ack_at_us = INT64_MAX;
+}
+
+static void pack_acknowledgement(struct gdn__channel *channel, struct gdn__header *header,
+                                 struct gdn__buffer *out)
+{
+    header->count = 1;
+    begin_frame(channel, header, out);
+    gdn__end_record(out, gdn__begin_record(out, channel->nack_due ? GDN__NACK : GDN__ACK));
+    channel->nack_due = false;
+}
+
+/* As many records as fit under the soft limit, at least one. */
+static size_t choose_records(const struct gdn__channel *channel, uint32_t *count)
+{
+    size_t bytes = 0;
+    *count = 0;
+    for (size_t at = channel->transmitted_at; at < channel->retained.length;) {
+        size_t next = record_bytes(channel, at);
+        if (*count > 0 && bytes + next > GDN__FRAME_BYTES_SOFT) break;
+        bytes += next;
+        at += next;
+        if (++*count == GDN__RECORDS_MAX) break;
+    }
+    return bytes;
+}
+
+static void pack_records(struct gdn__channel *channel, struct gdn__header *header, int64_t now_us,
+                         struct gdn__buffer *out)
+{
+    size_t bytes = choose_records(channel, &header->count);
+    header->sequence = channel->transmitted + 1;
+    begin_frame(channel, header, out);
+    gdn__put_bytes(out, channel->retained.bytes + channel->transmitted_at, bytes);
+    if (out->failed) return;
+    channel->transmitted += header->count;
+    channel->transmitted_at += bytes;
+    channel->probing = channel->probe_next;
+    channel->probe_next = false;
+    if (channel->resend_at_us == INT64_MAX) {
+        channel->resend_at_us = now_us + channel->resend_after_us;
+    }
+}
+
+bool gdn__channel_pack(struct gdn__channel *channel, uint64_t source, uint64_t destination,
+                       int64_t now_us, struct gdn__buffer *out)
+{
+    struct gdn__header header = {.source = source, .destination = destination};
+    size_t before = out->length;
+    if (channel->nack_due || (!has_untransmitted(channel) && is_ack_due(channel, now_us))) {
+        pack_acknowledgement(channel, &header, out);
+    } else if (has_untransmitted(channel)) {
+        pack_records(channel, &header, now_us, out);
+    } else {
+        return false;
+    }
+    if (out->failed) { /* Try again later; the timers still stand. */
+        out->length = before;
+        out->failed = false;
+        return false;
+    }
+    settle_acknowledgement(channel);
+    return true;
+}
+
+/* ---- Acknowledgements and resending ---- */
+
+/* Drop the first bytes once they are the larger part, so that each byte moves O(1) times. */
+static void compact(struct gdn__channel *channel)
+{
+    size_t dead = channel->retained_at;
+    if (dead < 4096 && dead < channel->retained.length) return;
+    if (dead < channel->retained.length / 2) return;
+    struct gdn__buffer *retained = &channel->retained;
+    memmove(retained->bytes, retained->bytes + dead, retained->length - dead);
+    retained->length -= dead;
+    channel->transmitted_at -= dead;
+    channel->retained_at = 0;
+}
+
+static void forget_up_to(struct gdn__channel *channel, uint64_t acknowledged)
+{
+    while (channel->acknowledged < acknowledged) {
+        channel->retained_at += record_bytes(channel, channel->retained_at);
+        channel->acknowledged++;
+    }
+    if (channel->transmitted < channel->acknowledged) { /* An answer to before we went back. */
+        channel->transmitted = channel->acknowledged;
+        channel->transmitted_at = channel->retained_at;
+    }
+    compact(channel);
+}
+
+void gdn__channel_heard(struct gdn__channel *channel, const struct gdn__header *header,
+                        int64_t now_us)
+{
+    /* A peer cannot have what was never sent: such a word is ignored. */
+    if (header->taken > channel->peer_taken && header->taken <= channel->messages_sent) {
+        channel->peer_taken = header->taken;
+    }
+    if (header->acknowledged <= channel->acknowledged || header->acknowledged >= channel->next) {
+        return;
+    }
+    forget_up_to(channel, header->acknowledged);
+    channel->probing = channel->probe_next = false;
+    channel->resend_after_us = GDN__RESEND_US;
+    bool all = channel->acknowledged + 1 == channel->next;
+    channel->resend_at_us = all ? INT64_MAX : now_us + GDN__RESEND_US;
+}
+
+void gdn__channel_go_back(struct gdn__channel *channel)
+{
+    channel->transmitted = channel->acknowledged;
+    channel->transmitted_at = channel->retained_at;
+    channel->probing = channel->probe_next = false;
+}
+
+/* ---- Receiving ---- */
+
+static void owe_acknowledgement(struct gdn__channel *channel, int64_t at_us)
+{
+    if (channel->ack_at_us > at_us) channel->ack_at_us = at_us;
+}
+
+bool gdn__channel_accept(struct gdn__channel *channel, uint64_t sequence, int64_t now_us)
+{
+    if (sequence < channel->expected) { /* A repeat: our word was lost. Say it again. */
+        owe_acknowledgement(channel, now_us);
+        return false;
+    }
+    if (sequence > channel->expected) {
+        if (now_us - channel->nacked_at_us >= GDN__NACK_PAUSE_US) {
+            channel->nack_due = true;
+            channel->nacked_at_us = now_us;
+        }
+        return false;
+    }
+    channel->expected++;
+    channel->unacknowledged++;
+    bool many = channel->unacknowledged >= GDN__ACK_EVERY;
+    owe_acknowledgement(channel, many ? now_us : now_us + GDN__ACK_DELAY_US);
+    return true;
+}
+
+void gdn__channel_unaccept(struct gdn__channel *channel)
+{
+    assert(channel->expected > 1);
+    channel->expected--;
+}
+
+void gdn__channel_took(struct gdn__channel *channel, int64_t now_us)
+{
+    channel->messages_taken++;
+    bool many = channel->messages_taken - channel->told_taken >= GDN__ACK_EVERY;
+    owe_acknowledgement(channel, many ? now_us : now_us + GDN__ACK_DELAY_US);
+}
+
+/* ---- Time ---- */
+
+int64_t gdn__channel_deadline(const struct gdn__channel *channel)
+{
+    return channel->resend_at_us < channel->ack_at_us ? channel->resend_at_us : channel->ack_at_us;
+}
+
+void gdn__channel_passed(struct gdn__channel *channel, int64_t now_us)
+{
+    if (channel->resend_at_us > now_us) return;
+    gdn__channel_go_back(channel);
+    channel->probe_next = true;
+    channel->resend_after_us *= 2;
+    if (channel->resend_after_us > GDN__RESEND_MAX_US)
+        channel->resend_after_us = GDN__RESEND_MAX_US;
+    channel->resend_at_us = now_us + channel->resend_after_us;
+}
