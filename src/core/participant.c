@@ -1,0 +1,651 @@
+/* SPDX-License-Identifier: MIT */
+#include <gordian/participant.h>
+
+#include "src/core/mem.h"
+#include <assert.h>
+#include <string.h>
+
+/* A channel pair as it stands now. */
+struct channel {
+    bool out, in;
+    uint64_t sent, taken;
+    void **untaken; /* Ring of handles that arrived and were not taken; NULL: untagged. */
+    size_t untaken_at, untaken_count, untaken_capacity;
+};
+
+enum incoming { INCOMING_ABSENT, INCOMING_OPEN, INCOMING_CLOSED };
+
+/* What one round keeps of a channel pair. */
+struct part {
+    bool outgoing;
+    enum incoming incoming;
+    uint64_t sent, taken, untagged;
+    void **messages;
+    size_t message_count, message_capacity;
+};
+
+struct round {
+    bool used;
+    bool ended; /* Reported or failed: freed at the next step. */
+    gdn_round_id id;
+    struct part *parts; /* By channel number. */
+    size_t part_count;
+    size_t open_count; /* Incoming channels whose marker has not come. */
+    size_t bytes;      /* Of recorded messages. */
+};
+
+struct initiator {
+    gdn_node_id id;
+    uint64_t incarnation;
+    uint64_t newest;  /* Number of its newest round that we have cut. */
+    uint64_t used_at; /* For forgetting the one idle longest. */
+};
+
+struct gdn_participant {
+    struct gdn_allocator allocator;
+    size_t recording_max;
+    void (*retain)(void *message);
+    void (*release)(void *message);
+    struct channel *channels;
+    size_t channel_count, channel_capacity;
+    struct round rounds[GDN_ROUNDS_MAX];
+    struct initiator initiators[GDN_INITIATORS_MAX];
+    size_t initiator_count;
+    uint64_t clock; /* Counts events, for used_at. */
+    struct gdn_participant_action *actions;
+    size_t action_count, action_capacity;
+};
+
+gdn_participant *gdn_participant_new(const struct gdn_participant_options *options)
+{
+    struct gdn_allocator allocator = gdn__allocator_or_default(options->allocator);
+    gdn_participant *participant = gdn__calloc(&allocator, sizeof *participant);
+    if (participant == NULL) return NULL;
+    participant->allocator = allocator;
+    participant->recording_max = options->recording_max;
+    participant->retain = options->retain;
+    participant->release = options->release;
+    return participant;
+}
+
+static void drop(gdn_participant *participant, void *message)
+{
+    if (message != NULL) participant->release(message);
+}
+
+static void free_round(gdn_participant *participant, struct round *round)
+{
+    for (size_t i = 0; i < round->part_count; i++) {
+        struct part *part = &round->parts[i];
+        for (size_t k = 0; k < part->message_count; k++) drop(participant, part->messages[k]);
+        gdn__free(&participant->allocator, part->messages);
+    }
+    gdn__free(&participant->allocator, round->parts);
+    *round = (struct round){.used = false};
+}
+
+static void clear_untaken(gdn_participant *participant, struct channel *channel)
+{
+    for (; channel->untaken_count > 0; channel->untaken_count--) {
+        drop(participant, channel->untaken[channel->untaken_at]);
+        channel->untaken_at = (channel->untaken_at + 1) % channel->untaken_capacity;
+    }
+    gdn__free(&participant->allocator, channel->untaken);
+}
+
+void gdn_participant_free(gdn_participant *participant)
+{
+    if (participant == NULL) return;
+    struct gdn_allocator allocator = participant->allocator;
+    for (size_t i = 0; i < GDN_ROUNDS_MAX; i++) free_round(participant, &participant->rounds[i]);
+    for (size_t i = 0; i < participant->channel_count; i++) {
+        clear_untaken(participant, &participant->channels[i]);
+    }
+    gdn__free(&allocator, participant->channels);
+    gdn__free(&allocator, participant->actions);
+    gdn__free(&allocator, participant);
+}
+
+/* ---- Actions ---- */
+
+/* Room for what one event can ask for: for each round and one more, a marker on every channel and
+ * its begin and end. Afterwards adding an action cannot fail. */
+static bool reserve_actions(gdn_participant *participant, size_t rounds)
+{
+    size_t wanted = rounds * (participant->channel_count + 4) + 2 * GDN_ROUNDS_MAX;
+    if (wanted <= participant->action_capacity) return true;
+    struct gdn_participant_action *grown = participant->allocator.resize(
+        participant->allocator.context, participant->actions, wanted * sizeof *grown);
+    if (grown == NULL) return false;
+    participant->actions = grown;
+    participant->action_capacity = wanted;
+    return true;
+}
+
+static struct gdn_participant_action *act(gdn_participant *participant,
+                                          enum gdn_participant_action_type type,
+                                          const struct round *round)
+{
+    assert(participant->action_count < participant->action_capacity);
+    struct gdn_participant_action *action = &participant->actions[participant->action_count++];
+    *action = (struct gdn_participant_action){
+        .type = type, .round = round->id, .slot = (uint32_t)(round - participant->rounds)};
+    return action;
+}
+
+/* ---- Rounds and initiators ---- */
+
+static bool same_initiator(gdn_round_id a, gdn_round_id b)
+{
+    return a.incarnation == b.incarnation && gdn_id_equal(a.initiator.id, b.initiator.id);
+}
+
+static bool is_live(const struct round *round)
+{
+    return round->used && !round->ended;
+}
+
+static struct round *find_round(gdn_participant *participant, gdn_round_id id)
+{
+    for (size_t i = 0; i < GDN_ROUNDS_MAX; i++) {
+        struct round *round = &participant->rounds[i];
+        if (is_live(round) && round->id.number == id.number && same_initiator(round->id, id)) {
+            return round;
+        }
+    }
+    return NULL;
+}
+
+static struct initiator *find_initiator(gdn_participant *participant, gdn_round_id id)
+{
+    for (size_t i = 0; i < participant->initiator_count; i++) {
+        struct initiator *initiator = &participant->initiators[i];
+        if (initiator->incarnation == id.incarnation &&
+            gdn_id_equal(initiator->id.id, id.initiator.id)) {
+            return initiator;
+        }
+    }
+    return NULL;
+}
+
+/* Its initiator has moved on, or we have ended our part in it. */
+static bool is_obsolete(gdn_participant *participant, gdn_round_id id)
+{
+    const struct initiator *initiator = find_initiator(participant, id);
+    return initiator != NULL && id.number <= initiator->newest;
+}
+
+/* The row for an initiator: its own, a free one, or that of the one idle longest. */
+static struct initiator *initiator_row(gdn_participant *participant, gdn_round_id id)
+{
+    struct initiator *row = find_initiator(participant, id);
+    if (row != NULL) return row;
+    if (participant->initiator_count < GDN_INITIATORS_MAX) {
+        row = &participant->initiators[participant->initiator_count++];
+    } else {
+        row = &participant->initiators[0];
+        for (size_t i = 1; i < GDN_INITIATORS_MAX; i++) {
+            if (participant->initiators[i].used_at < row->used_at) {
+                row = &participant->initiators[i];
+            }
+        }
+    }
+    *row = (struct initiator){.id = id.initiator, .incarnation = id.incarnation};
+    return row;
+}
+
+static void remember_cut(gdn_participant *participant, gdn_round_id id)
+{
+    struct initiator *row = initiator_row(participant, id);
+    row->newest = id.number;
+    row->used_at = participant->clock;
+}
+
+size_t gdn_participant_cut_rounds(const gdn_participant *participant, gdn_round_id *rounds)
+{
+    for (size_t i = 0; i < participant->initiator_count; i++) {
+        const struct initiator *initiator = &participant->initiators[i];
+        rounds[i] = (gdn_round_id){initiator->id, initiator->incarnation, initiator->newest};
+    }
+    return participant->initiator_count;
+}
+
+static void abandon(gdn_participant *participant, struct round *round)
+{
+    act(participant, GDN_PARTICIPANT_FORGET_STATE, round);
+    round->ended = true;
+}
+
+static void fail(gdn_participant *participant, struct round *round, uint32_t channel,
+                 const char *reason)
+{
+    struct gdn_participant_action *action = act(participant, GDN_PARTICIPANT_FAIL, round);
+    action->channel = channel;
+    action->reason = reason;
+    abandon(participant, round);
+}
+
+/* A newer round of an initiator replaces its older ones; so does its next incarnation. */
+static void abandon_older(gdn_participant *participant, gdn_round_id id)
+{
+    for (size_t i = 0; i < GDN_ROUNDS_MAX; i++) {
+        struct round *round = &participant->rounds[i];
+        if (!is_live(round) || !gdn_id_equal(round->id.initiator.id, id.initiator.id)) continue;
+        if (round->id.incarnation == id.incarnation && round->id.number >= id.number) continue;
+        abandon(participant, round);
+    }
+}
+
+/* ---- Recording ---- */
+
+static size_t untaken_index(const struct channel *channel, size_t position)
+{
+    return (channel->untaken_at + position) % channel->untaken_capacity;
+}
+
+/* Our part in a round for one channel: counters as of now, and what lies in the inbox. */
+static bool copy_part(gdn_participant *participant, const struct channel *channel,
+                      struct part *part)
+{
+    part->outgoing = channel->out;
+    part->sent = channel->sent;
+    if (!channel->in) return true;
+    part->incoming = INCOMING_OPEN;
+    part->taken = channel->taken;
+    if (channel->untaken_count == 0) return true;
+    part->messages = gdn__alloc(&participant->allocator, channel->untaken_count * sizeof(void *));
+    if (part->messages == NULL) return false;
+    part->message_capacity = channel->untaken_count;
+    for (size_t i = 0; i < channel->untaken_count; i++) {
+        void *message = channel->untaken[untaken_index(channel, i)];
+        if (message == NULL) {
+            part->untagged++;
+        } else {
+            participant->retain(message);
+            part->messages[part->message_count++] = message;
+        }
+    }
+    return true;
+}
+
+static bool copy_parts(gdn_participant *participant, struct round *round)
+{
+    size_t bytes = participant->channel_count * sizeof *round->parts;
+    round->parts = gdn__calloc(&participant->allocator, bytes);
+    if (round->parts == NULL) return false;
+    round->part_count = participant->channel_count;
+    for (size_t i = 0; i < round->part_count; i++) {
+        if (!copy_part(participant, &participant->channels[i], &round->parts[i])) return false;
+        if (round->parts[i].incoming == INCOMING_OPEN) round->open_count++;
+    }
+    return true;
+}
+
+static struct round *free_slot(gdn_participant *participant)
+{
+    for (size_t i = 0; i < GDN_ROUNDS_MAX; i++) {
+        if (!participant->rounds[i].used) return &participant->rounds[i];
+    }
+    return NULL;
+}
+
+/* All slots are taken by rounds of other initiators: this one fails here, by name. */
+static void refuse_round(gdn_participant *participant, gdn_round_id id)
+{
+    remember_cut(participant, id);
+    struct gdn_participant_action *action = &participant->actions[participant->action_count++];
+    *action = (struct gdn_participant_action){
+        .type = GDN_PARTICIPANT_FAIL, .round = id, .reason = "too many rounds are under way"};
+}
+
+/* "Record own state, then a marker on every outgoing channel, with no application send in
+ * between" (Chandy & Lamport 1985, Marker-Sending Rule). NULL with *err GDN_OK: refused. */
+static struct round *begin_round(gdn_participant *participant, gdn_round_id id, enum gdn_err *err)
+{
+    *err = reserve_actions(participant, GDN_ROUNDS_MAX + 1) ? GDN_OK : GDN_ERR_MEMORY;
+    if (*err != GDN_OK) return NULL;
+    struct round *round = free_slot(participant);
+    if (round == NULL) {
+        abandon_older(participant, id);
+        refuse_round(participant, id);
+        return NULL;
+    }
+    if (!copy_parts(participant, round)) {
+        free_round(participant, round);
+        *err = GDN_ERR_MEMORY;
+        return NULL;
+    }
+    round->used = true;
+    round->id = id;
+    abandon_older(participant, id);
+    remember_cut(participant, id);
+    act(participant, GDN_PARTICIPANT_RECORD_STATE, round);
+    for (size_t i = 0; i < round->part_count; i++) {
+        if (!round->parts[i].outgoing) continue;
+        act(participant, GDN_PARTICIPANT_SEND_MARKER, round)->channel = (uint32_t)i;
+    }
+    return round;
+}
+
+static void close_channel(struct round *round, struct part *part)
+{
+    if (part->incoming != INCOMING_OPEN) return;
+    part->incoming = INCOMING_CLOSED;
+    round->open_count--;
+}
+
+static void report_if_closed(gdn_participant *participant, struct round *round)
+{
+    if (round->open_count > 0) return;
+    act(participant, GDN_PARTICIPANT_REPORT, round);
+    abandon(participant, round);
+}
+
+/* ---- Events ---- */
+
+static struct channel *channel_of(gdn_participant *participant, uint32_t number)
+{
+    return number < participant->channel_count ? &participant->channels[number] : NULL;
+}
+
+static enum gdn_err step_start_arrived(gdn_participant *participant, gdn_round_id id)
+{
+    enum gdn_err err = GDN_OK;
+    if (is_obsolete(participant, id)) return GDN_OK; /* Also: a marker was here first. */
+    struct round *round = begin_round(participant, id, &err);
+    if (round != NULL) report_if_closed(participant, round);
+    return err;
+}
+
+/* Marker-Receiving Rule, for one of possibly several rounds under way. */
+static enum gdn_err step_marker_arrived(gdn_participant *participant, uint32_t number,
+                                        gdn_round_id id)
+{
+    enum gdn_err err = GDN_OK;
+    struct channel *channel = channel_of(participant, number);
+    if (channel == NULL || !channel->in) return GDN_ERR_UNKNOWN_NODE;
+    struct round *round = find_round(participant, id);
+    if (round == NULL && is_obsolete(participant, id)) return GDN_OK;
+    if (round == NULL) round = begin_round(participant, id, &err);
+    if (round == NULL) return err;
+    if (!reserve_actions(participant, GDN_ROUNDS_MAX + 1)) return GDN_ERR_MEMORY;
+
+    /* What arrived before the marker and was not taken before our cut is this channel's state. */
+    close_channel(round, &round->parts[number]);
+    report_if_closed(participant, round);
+    return GDN_OK;
+}
+
+static enum gdn_err step_collect_arrived(gdn_participant *participant, gdn_round_id id)
+{
+    enum gdn_err err = GDN_OK;
+    if (!reserve_actions(participant, GDN_ROUNDS_MAX + 1)) return GDN_ERR_MEMORY;
+    struct round *round = find_round(participant, id);
+    if (round == NULL && is_obsolete(participant, id)) return GDN_OK;
+    if (round == NULL) round = begin_round(participant, id, &err); /* START itself was late. */
+    if (round == NULL) return err;
+    act(participant, GDN_PARTICIPANT_REPORT, round);
+    abandon(participant, round);
+    return GDN_OK;
+}
+
+static enum gdn_err step_round_abandoned(gdn_participant *participant, gdn_round_id id)
+{
+    if (!reserve_actions(participant, 1)) return GDN_ERR_MEMORY;
+    struct round *round = find_round(participant, id);
+    if (round != NULL) abandon(participant, round);
+    if (!is_obsolete(participant, id)) remember_cut(participant, id);
+    return GDN_OK;
+}
+
+static enum gdn_err step_initiator_lost(gdn_participant *participant, gdn_round_id id)
+{
+    if (!reserve_actions(participant, 1)) return GDN_ERR_MEMORY;
+    for (size_t i = 0; i < GDN_ROUNDS_MAX; i++) {
+        struct round *round = &participant->rounds[i];
+        if (is_live(round) && same_initiator(round->id, id)) abandon(participant, round);
+    }
+    return GDN_OK;
+}
+
+static enum gdn_err step_message_sent(gdn_participant *participant, uint32_t number)
+{
+    struct channel *channel = channel_of(participant, number);
+    if (channel == NULL || !channel->out) return GDN_ERR_UNKNOWN_NODE;
+    channel->sent++;
+    return GDN_OK;
+}
+
+static bool push_untaken(gdn_participant *participant, struct channel *channel, void *message)
+{
+    if (channel->untaken_count == channel->untaken_capacity) {
+        size_t wanted = channel->untaken_capacity == 0 ? 16 : channel->untaken_capacity * 2;
+        void **grown = gdn__alloc(&participant->allocator, wanted * sizeof *grown);
+        if (grown == NULL) return false;
+        for (size_t i = 0; i < channel->untaken_count; i++) {
+            grown[i] = channel->untaken[untaken_index(channel, i)];
+        }
+        gdn__free(&participant->allocator, channel->untaken);
+        channel->untaken = grown;
+        channel->untaken_at = 0;
+        channel->untaken_capacity = wanted;
+    }
+    channel->untaken[untaken_index(channel, channel->untaken_count++)] = message;
+    if (message != NULL) participant->retain(message);
+    return true;
+}
+
+/* The message belongs to the channel's state in every round whose marker has not come on it. */
+static void record_message(gdn_participant *participant, struct round *round, uint32_t number,
+                           void *message, size_t bytes)
+{
+    struct part *part = number < round->part_count ? &round->parts[number] : NULL;
+    if (part == NULL || part->incoming != INCOMING_OPEN) return;
+    if (message == NULL) {
+        part->untagged++;
+        return;
+    }
+    round->bytes += bytes;
+    if (round->bytes > participant->recording_max) {
+        fail(participant, round, number, "it would record more than its maximum");
+        return;
+    }
+    if (!gdn__grow(&participant->allocator, &part->messages, part->message_count,
+                   &part->message_capacity, sizeof *part->messages)) {
+        fail(participant, round, number, "out of memory");
+        return;
+    }
+    participant->retain(message);
+    part->messages[part->message_count++] = message;
+}
+
+static enum gdn_err step_message_arrived(gdn_participant *participant,
+                                         const struct gdn_participant_event *event)
+{
+    struct channel *channel = channel_of(participant, event->channel);
+    if (channel == NULL || !channel->in) return GDN_ERR_UNKNOWN_NODE;
+    if (!reserve_actions(participant, 1)) return GDN_ERR_MEMORY;
+    if (!push_untaken(participant, channel, event->message)) return GDN_ERR_MEMORY;
+    for (size_t i = 0; i < GDN_ROUNDS_MAX; i++) {
+        struct round *round = &participant->rounds[i];
+        if (!is_live(round)) continue;
+        record_message(participant, round, event->channel, event->message, event->bytes);
+    }
+    return GDN_OK;
+}
+
+static enum gdn_err step_message_taken(gdn_participant *participant, uint32_t number)
+{
+    struct channel *channel = channel_of(participant, number);
+    if (channel == NULL || channel->untaken_count == 0) return GDN_ERR_UNKNOWN_NODE;
+    drop(participant, channel->untaken[channel->untaken_at]);
+    channel->untaken_at = (channel->untaken_at + 1) % channel->untaken_capacity;
+    channel->untaken_count--;
+    channel->taken++;
+    return GDN_OK;
+}
+
+/* Rows for every channel up to @p number. */
+static bool reach_channel(gdn_participant *participant, uint32_t number)
+{
+    while (participant->channel_count <= number) {
+        if (!gdn__grow(&participant->allocator, &participant->channels, participant->channel_count,
+                       &participant->channel_capacity, sizeof *participant->channels)) {
+            return false;
+        }
+        participant->channels[participant->channel_count++] = (struct channel){.out = false};
+    }
+    return true;
+}
+
+static enum gdn_err step_opened_out(gdn_participant *participant, uint32_t number)
+{
+    if (!reach_channel(participant, number)) return GDN_ERR_MEMORY;
+    participant->channels[number].out = true;
+    return GDN_OK;
+}
+
+/* Rounds that were begun before the channel opened: its sender has cut them already (closed, and
+ * nothing was sent before), or its marker will come. */
+static bool join_round(gdn_participant *participant, struct round *round, uint32_t number)
+{
+    if (number >= round->part_count) {
+        size_t wanted = number + (size_t)1;
+        struct part *grown = participant->allocator.resize(participant->allocator.context,
+                                                           round->parts, wanted * sizeof *grown);
+        if (grown == NULL) return false;
+        memset(grown + round->part_count, 0, (wanted - round->part_count) * sizeof *grown);
+        round->parts = grown;
+        round->part_count = wanted;
+    }
+    if (round->parts[number].incoming != INCOMING_ABSENT) return true;
+    round->parts[number].incoming = INCOMING_OPEN;
+    round->open_count++;
+    return true;
+}
+
+static bool is_listed(const struct gdn_participant_event *event, gdn_round_id id)
+{
+    for (size_t i = 0; i < event->count; i++) {
+        if (same_initiator(event->rounds[i], id) && id.number <= event->rounds[i].number) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* "The list that opens a channel counts as markers: the receiver cuts before the first delivery"
+ * (RULES 9). */
+static enum gdn_err step_opened_in(gdn_participant *participant,
+                                   const struct gdn_participant_event *event)
+{
+    if (!reach_channel(participant, event->channel)) return GDN_ERR_MEMORY;
+    struct channel *channel = &participant->channels[event->channel];
+    if (!reserve_actions(participant, GDN_ROUNDS_MAX + event->count + 1)) return GDN_ERR_MEMORY;
+    for (size_t i = 0; i < GDN_ROUNDS_MAX; i++) {
+        struct round *round = &participant->rounds[i];
+        if (is_live(round) && !join_round(participant, round, event->channel)) {
+            return GDN_ERR_MEMORY;
+        }
+    }
+    channel->in = true;
+    for (size_t i = 0; i < event->count; i++) {
+        enum gdn_err err = GDN_OK;
+        if (!is_obsolete(participant, event->rounds[i])) {
+            (void)begin_round(participant, event->rounds[i], &err);
+        }
+        if (err != GDN_OK) return err; /* Repeated as a whole: begun rounds are known then. */
+    }
+    for (size_t i = 0; i < GDN_ROUNDS_MAX; i++) {
+        struct round *round = &participant->rounds[i];
+        if (!is_live(round) || !is_listed(event, round->id)) continue;
+        close_channel(round, &round->parts[event->channel]);
+        report_if_closed(participant, round);
+    }
+    return GDN_OK;
+}
+
+static enum gdn_err step_channel_lost(gdn_participant *participant, uint32_t number)
+{
+    struct channel *channel = channel_of(participant, number);
+    if (channel == NULL) return GDN_OK;
+    if (!reserve_actions(participant, 1)) return GDN_ERR_MEMORY;
+    for (size_t i = 0; i < GDN_ROUNDS_MAX; i++) {
+        struct round *round = &participant->rounds[i];
+        if (!is_live(round) || number >= round->part_count) continue;
+        const struct part *part = &round->parts[number];
+        if (!part->outgoing && part->incoming == INCOMING_ABSENT) continue;
+        fail(participant, round, number, "a peer was lost during it");
+    }
+    clear_untaken(participant, channel);
+    *channel = (struct channel){.out = false};
+    return GDN_OK;
+}
+
+static void free_ended(gdn_participant *participant)
+{
+    for (size_t i = 0; i < GDN_ROUNDS_MAX; i++) {
+        if (participant->rounds[i].ended) free_round(participant, &participant->rounds[i]);
+    }
+}
+
+static enum gdn_err step(gdn_participant *participant, const struct gdn_participant_event *event)
+{
+    switch (event->type) {
+    case GDN_PARTICIPANT_START_ARRIVED:
+        return step_start_arrived(participant, event->round);
+    case GDN_PARTICIPANT_MARKER_ARRIVED:
+        return step_marker_arrived(participant, event->channel, event->round);
+    case GDN_PARTICIPANT_COLLECT_ARRIVED:
+        return step_collect_arrived(participant, event->round);
+    case GDN_PARTICIPANT_ROUND_ABANDONED:
+        return step_round_abandoned(participant, event->round);
+    case GDN_PARTICIPANT_INITIATOR_LOST:
+        return step_initiator_lost(participant, event->round);
+    case GDN_PARTICIPANT_MESSAGE_SENT:
+        return step_message_sent(participant, event->channel);
+    case GDN_PARTICIPANT_MESSAGE_ARRIVED:
+        return step_message_arrived(participant, event);
+    case GDN_PARTICIPANT_MESSAGE_TAKEN:
+        return step_message_taken(participant, event->channel);
+    case GDN_PARTICIPANT_OPENED_OUT:
+        return step_opened_out(participant, event->channel);
+    case GDN_PARTICIPANT_OPENED_IN:
+        return step_opened_in(participant, event);
+    case GDN_PARTICIPANT_CHANNEL_LOST:
+        return step_channel_lost(participant, event->channel);
+    }
+    return GDN_ERR_MISUSE;
+}
+
+enum gdn_err gdn_participant_step(gdn_participant *participant,
+                                  const struct gdn_participant_event *event,
+                                  struct gdn_participant_actions *actions)
+{
+    assert(participant != NULL && event != NULL && actions != NULL);
+    free_ended(participant);
+    participant->clock++;
+    participant->action_count = 0;
+    enum gdn_err err = step(participant, event);
+    *actions = (struct gdn_participant_actions){participant->actions, participant->action_count};
+    return err;
+}
+
+bool gdn_participant_record(const gdn_participant *participant, uint32_t slot, uint32_t channel,
+                            struct gdn_channel_record *record)
+{
+    assert(slot < GDN_ROUNDS_MAX);
+    const struct round *round = &participant->rounds[slot];
+    if (!round->used || channel >= round->part_count) return false;
+    const struct part *part = &round->parts[channel];
+    if (!part->outgoing && part->incoming == INCOMING_ABSENT) return false;
+    *record = (struct gdn_channel_record){.outgoing = part->outgoing,
+                                          .sent = part->sent,
+                                          .incoming = part->incoming != INCOMING_ABSENT,
+                                          .open = part->incoming == INCOMING_OPEN,
+                                          .taken = part->taken,
+                                          .untagged = part->untagged,
+                                          .messages = part->messages,
+                                          .message_count = part->message_count};
+    return true;
+}
