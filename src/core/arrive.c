@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT */
+/* What comes in from the mesh: peers that open, come up and are lost, and their records. */
+#include "src/core/mem.h"
+#include "src/core/site.h"
+
+#include <string.h>
+
+/* ---- Peers ---- */
+
+static bool is_node(gdn_site *site, uint32_t number)
+{
+    return gdn__mesh_peer(site->mesh, number)->role == GDN__ROLE_NODE;
+}
+
+/* Channels to and from detectors are outside the cut (RULES 9). */
+static void on_opening(void *context, uint32_t number, struct gdn__buffer *body)
+{
+    gdn_site *site = context;
+    gdn_round_id rounds[GDN_INITIATORS_MAX];
+    size_t count = 0;
+    if (is_node(site, number)) {
+        count = gdn_participant_cut_rounds(site->participant, rounds);
+        enum gdn_err err = gdn__site_participate(
+            site,
+            &(struct gdn_participant_event){.type = GDN_PARTICIPANT_OPENED_OUT, .channel = number});
+        if (err != GDN_OK) body->failed = true;
+    }
+    gdn__put_open(body, rounds, count);
+}
+
+static enum gdn_err on_opened(void *context, uint32_t number, const struct gdn__record *open)
+{
+    gdn_site *site = context;
+    gdn_round_id rounds[GDN__OPEN_ROUNDS_MAX];
+    size_t count;
+    if (!gdn__get_open(open, rounds, &count)) return GDN_ERR_FORMAT;
+    if (!is_node(site, number)) return GDN_OK;
+    if (!gdn__site_reserve_markers(site)) return GDN_ERR_MEMORY;
+    struct gdn_participant_event event = {
+        .type = GDN_PARTICIPANT_OPENED_IN, .channel = number, .rounds = rounds, .count = count};
+    return gdn__site_participate(site, &event);
+}
+
+/* Tell the application. Without memory it does not hear of it; the books are right all the same. */
+static void notify(gdn_site *site, uint32_t number, enum gdn_item_type type)
+{
+    const struct gdn__peer *peer = gdn__mesh_peer(site->mesh, number);
+    struct gdn__arrival *notice = gdn__arrival_new(&site->allocator, GDN__ARRIVAL_NOTICE, number);
+    if (notice == NULL) {
+        gdn__site_say(site, "!out of memory: the application is not told about %s", peer->name);
+        return;
+    }
+    notice->item = (struct gdn_item){.type = type,
+                                     .peer = peer->id,
+                                     .peer_name = peer->name,
+                                     .peer_incarnation = peer->incarnation};
+    gdn__inbox_push(&site->inbox, notice);
+}
+
+static void on_up(void *context, uint32_t number)
+{
+    gdn_site *site = context;
+    site->peers_changed = true;
+    if (is_node(site, number)) notify(site, number, GDN_ITEM_PEER_UP);
+}
+
+static void on_lost(void *context, uint32_t number)
+{
+    gdn_site *site = context;
+    const struct gdn__peer *peer = gdn__mesh_peer(site->mesh, number);
+    struct gdn_participant_event event = {.type = GDN_PARTICIPANT_CHANNEL_LOST, .channel = number};
+    site->peers_changed = true;
+    if (peer->role == GDN__ROLE_DETECTOR) {
+        event.type = GDN_PARTICIPANT_INITIATOR_LOST;
+        event.round = (gdn_round_id){peer->id, peer->incarnation, 0};
+    } else {
+        gdn__site_forget_peer(site, number);
+        notify(site, number, GDN_ITEM_PEER_LOST);
+    }
+    if (gdn__site_participate(site, &event) != GDN_OK) {
+        gdn__site_say(site, "!out of memory: rounds with %s end at their deadline", peer->name);
+    }
+}
+
+static void on_say(void *context, const char *line)
+{
+    gdn__site_say(context, "%s", line);
+}
+
+/* ---- Records in ---- */
+
+static enum gdn_err arrived(gdn_site *site, struct gdn__arrival *arrival, size_t bytes)
+{
+    struct gdn_participant_event event = {.type = GDN_PARTICIPANT_MESSAGE_ARRIVED,
+                                          .channel = arrival->peer,
+                                          .message =
+                                              arrival->type == GDN__ARRIVAL_LOCK ? arrival : NULL,
+                                          .bytes = bytes};
+    enum gdn_err err = gdn__site_participate(site, &event);
+    if (err != GDN_OK) {
+        gdn__arrival_release(arrival);
+        return err;
+    }
+    arrival->counted = true;
+    gdn__inbox_push(&site->inbox, arrival);
+    return GDN_OK;
+}
+
+static enum gdn_err lock_arrived(gdn_site *site, uint32_t peer, const struct gdn__record *record)
+{
+    struct gdn_message message;
+    if (!gdn__get_lock(record, &message)) return GDN_ERR_FORMAT;
+    struct gdn__arrival *arrival = gdn__arrival_new(&site->allocator, GDN__ARRIVAL_LOCK, peer);
+    if (arrival == NULL) return GDN_ERR_MEMORY;
+    arrival->message = message;
+    return arrived(site, arrival, record->length);
+}
+
+static enum gdn_err payload_arrived(gdn_site *site, uint32_t peer, const struct gdn__record *record)
+{
+    struct gdn__arrival *arrival = gdn__arrival_new(&site->allocator, GDN__ARRIVAL_PAYLOAD, peer);
+    if (arrival == NULL) return GDN_ERR_MEMORY;
+    arrival->item.bytes = gdn__alloc(&site->allocator, record->length);
+    if (arrival->item.bytes == NULL) {
+        gdn__arrival_release(arrival);
+        return GDN_ERR_MEMORY;
+    }
+    if (record->length > 0) memcpy(arrival->item.bytes, record->body, record->length);
+    arrival->item.length = record->length;
+    return arrived(site, arrival, record->length);
+}
+
+static enum gdn_err marker_arrived(gdn_site *site, uint32_t peer, const struct gdn__record *record)
+{
+    struct gdn_participant_event event = {.type = GDN_PARTICIPANT_MARKER_ARRIVED, .channel = peer};
+    if (!gdn__get_round_id(record, &event.round)) return GDN_ERR_FORMAT;
+    if (!gdn__site_reserve_markers(site)) return GDN_ERR_MEMORY;
+    return gdn__site_participate(site, &event);
+}
+
+/* A detector speaks for its own rounds only. */
+static enum gdn_err order_arrived(gdn_site *site, uint32_t number, const struct gdn__record *record,
+                                  enum gdn_participant_event_type type)
+{
+    const struct gdn__peer *peer = gdn__mesh_peer(site->mesh, number);
+    struct gdn_participant_event event = {.type = type};
+    if (!gdn__get_round_id(record, &event.round)) return GDN_ERR_FORMAT;
+    if (event.round.incarnation != peer->incarnation ||
+        !gdn_id_equal(event.round.initiator.id, peer->id.id)) {
+        return GDN_ERR_FORMAT;
+    }
+    if (!gdn__site_reserve_markers(site)) return GDN_ERR_MEMORY;
+    return gdn__site_participate(site, &event);
+}
+
+static enum gdn_err node_record(gdn_site *site, uint32_t peer, const struct gdn__record *record)
+{
+    if (record->type == GDN__LOCK) return lock_arrived(site, peer, record);
+    if (record->type == GDN__MARKER) return marker_arrived(site, peer, record);
+    if (record->type == GDN__PAYLOAD) return payload_arrived(site, peer, record);
+    return GDN_ERR_FORMAT;
+}
+
+static enum gdn_err detector_record(gdn_site *site, uint32_t peer, const struct gdn__record *record)
+{
+    struct gdn__abort abort;
+    if (record->type == GDN__START) {
+        return order_arrived(site, peer, record, GDN_PARTICIPANT_START_ARRIVED);
+    }
+    if (record->type == GDN__COLLECT) {
+        return order_arrived(site, peer, record, GDN_PARTICIPANT_COLLECT_ARRIVED);
+    }
+    if (record->type == GDN__ABANDON) {
+        return order_arrived(site, peer, record, GDN_PARTICIPANT_ROUND_ABANDONED);
+    }
+    if (record->type != GDN__ABORT || !gdn__get_abort(record, &abort)) return GDN_ERR_FORMAT;
+    return gdn__site_abort_arrived(site, peer, &abort);
+}
+
+static enum gdn_err on_arrived(void *context, uint32_t peer, const struct gdn__record *record)
+{
+    gdn_site *site = context;
+    return is_node(site, peer) ? node_record(site, peer, record)
+                               : detector_record(site, peer, record);
+}
+
+struct gdn__mesh_events gdn__site_mesh_events(gdn_site *site)
+{
+    return (struct gdn__mesh_events){.context = site,
+                                     .opening = on_opening,
+                                     .opened = on_opened,
+                                     .up = on_up,
+                                     .lost = on_lost,
+                                     .arrived = on_arrived,
+                                     .say = on_say};
+}
