@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "detector/analysis/fold.h"
+
+#include "src/core/mem.h"
+
+/* Index + 1 must fit, and vertices are counted in 32 bits. */
+#define TABLE_MAX (UINT32_MAX / 4)
+
+static enum gdn_err make_room(struct gdn__fold *fold, void *array, size_t count, size_t *capacity,
+                              size_t bytes)
+{
+    if (count >= TABLE_MAX) return GDN_ERR_LIMIT;
+    return gdn__grow(&fold->cut->allocator, array, count, capacity, bytes) ? GDN_OK
+                                                                           : GDN_ERR_MEMORY;
+}
+
+/* ---- Waits ---- */
+
+static enum gdn_err add_wait(struct gdn__fold *fold, const struct gdn__wait *wait)
+{
+    enum gdn_err err =
+        make_room(fold, &fold->waits, fold->wait_count, &fold->wait_capacity, sizeof *fold->waits);
+    if (err != GDN_OK) return err;
+    struct gdn__key key = gdn__pair(wait->issuer, 0, wait->number);
+    if (!gdn__map_put(&fold->wait_of, key, fold->wait_count + 1)) return GDN_ERR_MEMORY;
+    fold->waits[fold->wait_count++] = *wait;
+    return GDN_OK;
+}
+
+static bool is_optional(const struct gdn_cut_node *node, const struct gdn_cut_wait *wait)
+{
+    for (size_t i = 0; i < wait->need_count; i++) {
+        const struct gdn_cut_need *need = &node->needs[wait->need_first + i];
+        if (need->kind == GDN_NEED_GROUP && need->at_least < need->child_count) return true;
+    }
+    return false;
+}
+
+static enum gdn_err take_waits(struct gdn__fold *fold, uint32_t n)
+{
+    const struct gdn_cut_node *node = &fold->cut->nodes[n];
+    const uint32_t *party = fold->mail.party;
+    for (size_t i = 0; i < node->wait_count; i++) {
+        const struct gdn_cut_wait *listed = &node->waits[i];
+        uint32_t issuer = party[node->party];
+        if (gdn__mail_ends_wait(&fold->mail, issuer, listed)) continue;
+        bool direct = listed->resource == GDN_NONE;
+        uint32_t home = listed->home == GDN_NONE ? issuer : party[listed->home];
+        struct gdn__wait wait = {.process = listed->process,
+                                 .issuer = issuer,
+                                 .number = listed->ticket,
+                                 .waited_us = listed->waited_us,
+                                 .home = direct ? GDN_NONE : home,
+                                 .resource = listed->resource,
+                                 .node = n,
+                                 .need_first = listed->need_first,
+                                 .need_count = direct ? listed->need_count : 0,
+                                 .mode = listed->mode,
+                                 .optional = direct && is_optional(node, listed)};
+        enum gdn_err err = add_wait(fold, &wait);
+        if (err != GDN_OK) return err;
+        fold->waiting[wait.process] = true;
+    }
+    return GDN_OK;
+}
+
+/* ---- Homes ---- */
+
+static enum gdn_err open_home(struct gdn__fold *fold, uint32_t party, uint32_t resource,
+                              uint32_t *index)
+{
+    struct gdn__key key = gdn__pair(party, resource, 0);
+    uintptr_t known = gdn__map_get(&fold->home_of, key);
+    if (known != 0) {
+        *index = (uint32_t)(known - 1);
+        return GDN_OK;
+    }
+    enum gdn_err err =
+        make_room(fold, &fold->homes, fold->home_count, &fold->home_capacity, sizeof *fold->homes);
+    if (err != GDN_OK) return err;
+    if (!gdn__map_put(&fold->home_of, key, fold->home_count + 1)) return GDN_ERR_MEMORY;
+    fold->homes[fold->home_count] = (struct gdn__home){.party = party, .resource = resource};
+    *index = (uint32_t)fold->home_count++;
+    return GDN_OK;
+}
+
+static enum gdn_err take_holder(struct gdn__fold *fold, uint32_t home,
+                                const struct gdn_cut_holder *holder)
+{
+    uint32_t party = fold->homes[home].party;
+    uint32_t issuer = fold->mail.party[holder->issuer];
+    if (!gdn__mail_is_certain(&fold->mail, issuer, party) ||
+        gdn__mail_ends_ticket(&fold->mail, party, holder->process, issuer, holder->ticket, 0) ||
+        gdn__mail_drops_hold(&fold->mail, party, fold->homes[home].resource, holder)) {
+        return GDN_OK;
+    }
+    enum gdn_err err =
+        make_room(fold, &fold->holds, fold->hold_count, &fold->hold_capacity, sizeof *fold->holds);
+    if (err != GDN_OK) return err;
+    fold->holds[fold->hold_count++] = (struct gdn__hold){.process = holder->process,
+                                                         .issuer = issuer,
+                                                         .home = home,
+                                                         .mode = holder->mode,
+                                                         .brief = holder->brief};
+    return GDN_OK;
+}
+
+/* A queue entry whose issuer does not list its waits is the only word of that wait. */
+static enum gdn_err believe_home(struct gdn__fold *fold, const struct gdn__place *place)
+{
+    const struct gdn__home *home = &fold->homes[place->home];
+    struct gdn__wait wait = {.process = place->process,
+                             .issuer = place->issuer,
+                             .number = place->number,
+                             .waited_us = place->waited_us,
+                             .home = home->party,
+                             .resource = home->resource,
+                             .node = GDN_NONE,
+                             .mode = place->mode};
+    fold->waiting[place->process] = true;
+    return add_wait(fold, &wait);
+}
+
+static enum gdn_err add_place(struct gdn__fold *fold, struct gdn__place *place)
+{
+    struct gdn__key key = gdn__pair(place->issuer, 0, place->number);
+    if (!gdn__mail_report(&fold->mail, place->issuer)->waits_listed &&
+        gdn__map_get(&fold->wait_of, key) == 0) {
+        enum gdn_err err = believe_home(fold, place);
+        if (err != GDN_OK) return err;
+    }
+    place->wait = gdn__map_get(&fold->wait_of, key);
+    enum gdn_err err = make_room(fold, &fold->places, fold->place_count, &fold->place_capacity,
+                                 sizeof *fold->places);
+    if (err == GDN_OK) fold->places[fold->place_count++] = *place;
+    return err;
+}
+
+static enum gdn_err take_entry(struct gdn__fold *fold, uint32_t home,
+                               const struct gdn_cut_entry *entry)
+{
+    uint32_t party = fold->homes[home].party;
+    struct gdn__place place = {.process = entry->process,
+                               .issuer = fold->mail.party[entry->issuer],
+                               .number = entry->ticket,
+                               .waited_us = entry->waited_us,
+                               .home = home,
+                               .mode = entry->mode};
+    if (gdn__mail_ends_ticket(&fold->mail, party, place.process, place.issuer, place.number, 0)) {
+        return GDN_OK;
+    }
+    if (!gdn__mail_is_certain(&fold->mail, place.issuer, party)) {
+        const struct gdn_cut_node *issuer = gdn__mail_report(&fold->mail, place.issuer);
+        if (issuer == NULL || !issuer->waits_listed) fold->waiting[place.process] = true;
+        return GDN_OK;
+    }
+    return add_place(fold, &place);
+}
+
+static enum gdn_err take_homes(struct gdn__fold *fold, const struct gdn_cut_node *node)
+{
+    for (size_t h = 0; h < node->home_count; h++) {
+        const struct gdn_cut_home *listed = &node->homes[h];
+        uint32_t home;
+        enum gdn_err err = open_home(fold, fold->mail.party[node->party], listed->resource, &home);
+        if (err != GDN_OK) return err;
+        fold->homes[home].unordered |= listed->unordered;
+        fold->homes[home].capacity = listed->capacity;
+        for (size_t i = 0; err == GDN_OK && i < listed->holder_count; i++) {
+            err = take_holder(fold, home, &node->holders[listed->holder_first + i]);
+        }
+        for (size_t i = 0; err == GDN_OK && i < listed->entry_count; i++) {
+            err = take_entry(fold, home, &node->queue[listed->entry_first + i]);
+        }
+        if (err != GDN_OK) return err;
+    }
+    return GDN_OK;
+}
+
+/* ---- Requests in flight ---- */
+
+/* A request that does not wait is granted or refused on arrival; until then it blocks nobody. */
+static enum gdn_err take_request(struct gdn__fold *fold, struct gdn__place *place, uint32_t party,
+                                 uint32_t resource, size_t position)
+{
+    if ((place->flags & GDN_REQUEST_NO_WAIT) != 0) return GDN_OK;
+    if (!gdn__mail_is_certain(&fold->mail, place->issuer, party) ||
+        gdn__mail_ends_ticket(&fold->mail, party, place->process, place->issuer, place->number,
+                              position)) {
+        return GDN_OK;
+    }
+    enum gdn_err err = open_home(fold, party, resource, &place->home);
+    return err == GDN_OK ? add_place(fold, place) : err;
+}
+
+static enum gdn_err take_requests(struct gdn__fold *fold, const struct gdn_cut_node *node)
+{
+    for (size_t c = 0; c < node->channel_count; c++) {
+        const struct gdn_cut_channel *channel = &node->channels[c];
+        if (!channel->incoming) continue;
+        for (size_t i = 0; i < channel->message_count; i++) {
+            const struct gdn_cut_message *message = &node->messages[channel->message_first + i];
+            if (message->verb != GDN_VERB_REQUEST) continue;
+            struct gdn__place place = {.process = message->process,
+                                       .issuer = fold->mail.party[channel->peer],
+                                       .number = message->ticket,
+                                       .channel = (uint32_t)c + 1,
+                                       .mode = message->mode,
+                                       .flags = message->flags};
+            enum gdn_err err =
+                take_request(fold, &place, fold->mail.party[node->party], message->resource, i + 1);
+            if (err != GDN_OK) return err;
+        }
+    }
+    return GDN_OK;
+}
+
+/* ---- Grouping by home ---- */
+
+static enum gdn_err group_holds(struct gdn__fold *fold)
+{
+    struct gdn__hold *sorted = gdn__alloc(&fold->cut->allocator, fold->hold_count * sizeof *sorted);
+    if (sorted == NULL) return GDN_ERR_MEMORY;
+    for (size_t i = 0; i < fold->hold_count; i++) fold->homes[fold->holds[i].home].hold_count++;
+    size_t first = 0;
+    for (size_t h = 0; h < fold->home_count; h++) {
+        fold->homes[h].hold_first = first;
+        first += fold->homes[h].hold_count;
+        fold->homes[h].hold_count = 0;
+    }
+    for (size_t i = 0; i < fold->hold_count; i++) {
+        struct gdn__home *home = &fold->homes[fold->holds[i].home];
+        sorted[home->hold_first + home->hold_count++] = fold->holds[i];
+    }
+    gdn__free(&fold->cut->allocator, fold->holds);
+    fold->holds = sorted;
+    fold->hold_capacity = fold->hold_count;
+    return GDN_OK;
+}
+
+static enum gdn_err group_places(struct gdn__fold *fold)
+{
+    struct gdn__place *sorted =
+        gdn__alloc(&fold->cut->allocator, fold->place_count * sizeof *sorted);
+    if (sorted == NULL) return GDN_ERR_MEMORY;
+    for (size_t i = 0; i < fold->place_count; i++) fold->homes[fold->places[i].home].place_count++;
+    size_t first = 0;
+    for (size_t h = 0; h < fold->home_count; h++) {
+        fold->homes[h].place_first = first;
+        first += fold->homes[h].place_count;
+        fold->homes[h].place_count = 0;
+    }
+    for (size_t i = 0; i < fold->place_count; i++) {
+        struct gdn__home *home = &fold->homes[fold->places[i].home];
+        sorted[home->place_first + home->place_count++] = fold->places[i];
+    }
+    gdn__free(&fold->cut->allocator, fold->places);
+    fold->places = sorted;
+    fold->place_capacity = fold->place_count;
+    return GDN_OK;
+}
+
+/* From the last to the first, so that each wait's list begins with its first place. */
+static void link_places(struct gdn__fold *fold)
+{
+    for (size_t i = fold->place_count; i-- > 0;) {
+        struct gdn__place *place = &fold->places[i];
+        if (place->wait == 0) continue;
+        struct gdn__wait *wait = &fold->waits[place->wait - 1];
+        place->next = wait->place;
+        wait->place = i + 1;
+    }
+}
+
+const struct gdn__place *gdn__fold_place(const struct gdn__fold *fold, const struct gdn__wait *wait,
+                                         uint32_t party, uint32_t resource)
+{
+    for (size_t at = wait->place; at != 0; at = fold->places[at - 1].next) {
+        const struct gdn__place *place = &fold->places[at - 1];
+        const struct gdn__home *home = &fold->homes[place->home];
+        if (home->resource != resource) continue;
+        if (party == GDN_NONE || home->party == party) return place;
+    }
+    return NULL;
+}
+
+/* ---- Life ---- */
+
+enum gdn_err gdn__fold_init(struct gdn__fold *fold, const gdn_cut *cut)
+{
+    *fold = (struct gdn__fold){.cut = cut};
+    gdn__map_init(&fold->wait_of, &cut->allocator);
+    gdn__map_init(&fold->home_of, &cut->allocator);
+    enum gdn_err err = gdn__mail_init(&fold->mail, cut);
+    fold->waiting = gdn__calloc(&cut->allocator, cut->process_count * sizeof *fold->waiting);
+    if (fold->waiting == NULL) err = GDN_ERR_MEMORY;
+
+    for (uint32_t n = 0; err == GDN_OK && n < cut->node_count; n++) err = take_waits(fold, n);
+    for (uint32_t n = 0; err == GDN_OK && n < cut->node_count; n++) {
+        err = take_homes(fold, &cut->nodes[n]);
+    }
+    for (uint32_t n = 0; err == GDN_OK && n < cut->node_count; n++) {
+        err = take_requests(fold, &cut->nodes[n]);
+    }
+    if (err == GDN_OK) err = group_holds(fold);
+    if (err == GDN_OK) err = group_places(fold);
+    if (err == GDN_OK) link_places(fold);
+    return err;
+}
+
+void gdn__fold_fini(struct gdn__fold *fold)
+{
+    const struct gdn_allocator *memory = &fold->cut->allocator;
+    gdn__mail_fini(&fold->mail);
+    gdn__map_fini(&fold->wait_of);
+    gdn__map_fini(&fold->home_of);
+    gdn__free(memory, fold->waits);
+    gdn__free(memory, fold->homes);
+    gdn__free(memory, fold->holds);
+    gdn__free(memory, fold->places);
+    gdn__free(memory, fold->waiting);
+}

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "detector/analysis/graph.h"
+
+#include "src/core/mem.h"
+
+/* GDN_NONE is no vertex, and one more is needed where rows end. */
+#define VERTICES_MAX (UINT32_MAX - 2)
+#define EDGES_MAX    (UINT32_MAX - 2)
+
+void gdn__graph_init(struct gdn__graph *graph, const struct gdn_allocator *memory)
+{
+    *graph = (struct gdn__graph){.memory = *memory};
+    gdn__map_init(&graph->branches, memory);
+}
+
+void gdn__graph_fini(struct gdn__graph *graph)
+{
+    const struct gdn_allocator *memory = &graph->memory;
+    gdn__free(memory, graph->vertices);
+    gdn__free(memory, graph->arcs);
+    gdn__free(memory, graph->first);
+    gdn__free(memory, graph->to);
+    gdn__free(memory, graph->info);
+    gdn__free(memory, graph->in_first);
+    gdn__free(memory, graph->in_from);
+    gdn__free(memory, graph->origin);
+    gdn__map_fini(&graph->branches);
+    *graph = (struct gdn__graph){.memory = graph->memory, .branches = graph->branches};
+}
+
+enum gdn_err gdn__graph_add(struct gdn__graph *graph, enum gdn__vertex_kind kind, uint32_t ref,
+                            uint32_t need, uint32_t *vertex)
+{
+    if (graph->vertex_count >= VERTICES_MAX) return GDN_ERR_LIMIT;
+    if (!gdn__grow(&graph->memory, &graph->vertices, graph->vertex_count, &graph->vertex_capacity,
+                   sizeof *graph->vertices)) {
+        return GDN_ERR_MEMORY;
+    }
+    *vertex = (uint32_t)graph->vertex_count++;
+    graph->vertices[*vertex] = (struct gdn__vertex){(uint32_t)kind, ref, need};
+    return GDN_OK;
+}
+
+enum gdn_err gdn__graph_branch(struct gdn__graph *graph, uint32_t process, uint32_t party,
+                               uint32_t *vertex)
+{
+    struct gdn__key key = {process, party};
+    uintptr_t known = gdn__map_get(&graph->branches, key);
+    if (known != 0) {
+        *vertex = (uint32_t)(known - 1);
+        return GDN_OK;
+    }
+    enum gdn_err err = gdn__graph_add(graph, GDN__VERTEX_BRANCH, process, GDN__NEED_ALL, vertex);
+    if (err != GDN_OK) return err;
+    bool fits = gdn__map_put(&graph->branches, key, (uintptr_t)*vertex + 1);
+    return fits ? GDN_OK : GDN_ERR_MEMORY;
+}
+
+enum gdn_err gdn__graph_link(struct gdn__graph *graph, uint32_t from, uint32_t to, uint32_t info)
+{
+    if (graph->arc_count >= EDGES_MAX) return GDN_ERR_LIMIT;
+    if (!gdn__grow(&graph->memory, &graph->arcs, graph->arc_count, &graph->arc_capacity,
+                   sizeof *graph->arcs)) {
+        return GDN_ERR_MEMORY;
+    }
+    graph->arcs[graph->arc_count++] = (struct gdn__arc){from, to, info};
+    return GDN_OK;
+}
+
+/* ---- Rows ---- */
+
+/* Turns counts[v + 1] into the place where row v begins; rows are then filled by advancing
+ * counts[v], which leaves each at the beginning of the next: hence the shift by one. */
+static void sum_rows(uint32_t *counts, size_t rows)
+{
+    uint32_t sum = 0;
+    for (size_t v = 0; v <= rows; v++) {
+        uint32_t count = counts[v];
+        counts[v] = sum;
+        sum += count;
+    }
+}
+
+static void shift_back(uint32_t *starts, size_t rows)
+{
+    for (size_t v = rows; v > 0; v--) starts[v] = starts[v - 1];
+    starts[0] = 0;
+}
+
+static void fill_rows(struct gdn__graph *graph)
+{
+    size_t rows = graph->vertex_count;
+    for (size_t i = 0; i < graph->arc_count; i++) {
+        graph->first[graph->arcs[i].from]++;
+        graph->in_first[graph->arcs[i].to]++;
+    }
+    sum_rows(graph->first, rows);
+    sum_rows(graph->in_first, rows);
+    for (size_t i = 0; i < graph->arc_count; i++) {
+        const struct gdn__arc *arc = &graph->arcs[i];
+        uint32_t at = graph->first[arc->from]++;
+        graph->to[at] = arc->to;
+        graph->info[at] = arc->info;
+        graph->in_from[graph->in_first[arc->to]++] = arc->from;
+    }
+    shift_back(graph->first, rows);
+    shift_back(graph->in_first, rows);
+}
+
+static void settle_needs(struct gdn__graph *graph)
+{
+    for (size_t v = 0; v < graph->vertex_count; v++) {
+        if (graph->vertices[v].need != GDN__NEED_ALL) continue;
+        graph->vertices[v].need = graph->first[v + 1] - graph->first[v];
+    }
+}
+
+enum gdn_err gdn__graph_finish(struct gdn__graph *graph)
+{
+    size_t row_bytes = (graph->vertex_count + 1) * sizeof(uint32_t);
+    size_t edge_bytes = graph->arc_count * sizeof(uint32_t);
+    graph->first = gdn__calloc(&graph->memory, row_bytes);
+    graph->in_first = gdn__calloc(&graph->memory, row_bytes);
+    graph->to = gdn__alloc(&graph->memory, edge_bytes);
+    graph->info = gdn__alloc(&graph->memory, edge_bytes);
+    graph->in_from = gdn__alloc(&graph->memory, edge_bytes);
+    if (graph->first == NULL || graph->in_first == NULL || graph->to == NULL ||
+        graph->info == NULL || graph->in_from == NULL) {
+        return GDN_ERR_MEMORY;
+    }
+    fill_rows(graph);
+    settle_needs(graph);
+    gdn__free(&graph->memory, graph->arcs);
+    graph->arcs = NULL;
+    graph->arc_count = graph->arc_capacity = 0;
+    return GDN_OK;
+}
+
+/* ---- Parts ---- */
+
+/* Copies the edges that stay inside; each that leads outside counts as satisfied. */
+static enum gdn_err copy_edges(const struct gdn__graph *graph, const uint32_t *place,
+                               struct gdn__graph *part)
+{
+    for (uint32_t v = 0; v < part->vertex_count; v++) {
+        uint32_t old = part->origin[v];
+        for (uint32_t e = graph->first[old]; e < graph->first[old + 1]; e++) {
+            uint32_t inside = place[graph->to[e]];
+            if (inside == 0) {
+                gdn__graph_grant_one(part, v);
+                continue;
+            }
+            enum gdn_err err = gdn__graph_link(part, v, inside - 1, graph->info[e]);
+            if (err != GDN_OK) return err;
+        }
+    }
+    return GDN_OK;
+}
+
+enum gdn_err gdn__graph_part(const struct gdn__graph *graph, const uint32_t *vertices, size_t count,
+                             uint32_t *place, struct gdn__graph *part)
+{
+    gdn__graph_init(part, &graph->memory);
+    part->origin = gdn__alloc(&graph->memory, count * sizeof *part->origin);
+    if (part->origin == NULL) return GDN_ERR_MEMORY;
+
+    enum gdn_err err = GDN_OK;
+    for (size_t i = 0; err == GDN_OK && i < count; i++) {
+        const struct gdn__vertex *vertex = &graph->vertices[vertices[i]];
+        uint32_t added;
+        err = gdn__graph_add(part, (enum gdn__vertex_kind)vertex->kind, vertex->ref, vertex->need,
+                             &added);
+        if (err != GDN_OK) break;
+        place[vertices[i]] = added + 1;
+        part->origin[added] = vertices[i];
+    }
+    if (err == GDN_OK) err = copy_edges(graph, place, part);
+    for (size_t i = 0; i < count; i++) place[vertices[i]] = 0;
+    if (err == GDN_OK) err = gdn__graph_finish(part);
+    if (err != GDN_OK) gdn__graph_fini(part);
+    return err;
+}

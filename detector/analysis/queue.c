@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "detector/analysis/queue.h"
+
+#include "src/core/mem.h"
+
+/* Shorter runs of items are linked one by one. */
+#define BLOCK_SMALLEST 8
+
+/* What may block a place: first the holds of a home, then its places, in the fold's order. */
+struct item {
+    uint32_t process;
+    uint32_t to, info; /* The link to it. */
+    uint32_t previous; /* 1 + the item of the same process before it, in the same view; 0: none. */
+    uint8_t mode;
+    bool blocks; /* false: entries after it pass it by. */
+};
+
+/* One link to all the conflicting items before @c upto. */
+struct prefix {
+    uint32_t to, info; /* to GDN_NONE: there are none. */
+    uint32_t upto;
+};
+
+/* By process: what it has at the home under way. Stale unless home matches. */
+struct own {
+    uint32_t home;    /* 1 + index. */
+    uint32_t last;    /* 1 + its last hold or recorded place. */
+    uint32_t channel; /* The channel that last_in_flight is of. */
+    uint32_t last_in_flight;
+    uint16_t held_modes;
+};
+
+struct state {
+    const struct gdn__fold *fold;
+    struct gdn__graph *graph;
+    struct own *own;
+
+    /* Of the home under way. */
+    uint32_t home;
+    uint32_t holds;    /* Items that are holds, */
+    uint32_t recorded; /* and holds or recorded places. */
+    uint32_t flight;   /* First item of the channel under way, */
+    uint32_t channel;  /* and which one that is; 0: still among the recorded. */
+    struct item *items;
+    size_t item_count, item_capacity;
+    struct prefix plain[GDN_MODES_MAX];     /* Recorded places wait for all items before them. */
+    struct prefix front[GDN_MODES_MAX];     /* Some wait for the holds alone. */
+    struct prefix in_flight[GDN_MODES_MAX]; /* Of the channel under way. */
+    uint32_t in_flight_known;               /* Bit m: in_flight[m] has begun. */
+
+    /* Of all homes. */
+    struct gdn__map own_prefix_of; /* See own_prefix(); -> 1 + index in own_prefixes[]. */
+    struct prefix *own_prefixes;
+    size_t own_prefix_count, own_prefix_capacity;
+    struct gdn__map block_of; /* See block(); -> 1: empty, else 2 + vertex. */
+    struct gdn__blockers *pieces;
+    size_t piece_count, piece_capacity;
+};
+
+static const struct prefix empty_prefix = {.to = GDN_NONE};
+
+/* ---- Pieces: links on their way into one hub ---- */
+
+static enum gdn_err add_piece(struct state *s, uint32_t to, uint32_t info)
+{
+    if (!gdn__grow(&s->graph->memory, &s->pieces, s->piece_count, &s->piece_capacity,
+                   sizeof *s->pieces)) {
+        return GDN_ERR_MEMORY;
+    }
+    s->pieces[s->piece_count++] = (struct gdn__blockers){to, info};
+    return GDN_OK;
+}
+
+static bool conflicts(const struct state *s, uint8_t mode, const struct item *item)
+{
+    return item->blocks && gdn_modes_conflict(&s->fold->cut->modes, mode, item->mode);
+}
+
+static enum gdn_err add_items(struct state *s, uint8_t mode, uint32_t from, uint32_t end)
+{
+    for (uint32_t i = from; i < end; i++) {
+        const struct item *item = &s->items[i];
+        if (!conflicts(s, mode, item)) continue;
+        enum gdn_err err = add_piece(s, item->to, item->info);
+        if (err != GDN_OK) return err;
+    }
+    return GDN_OK;
+}
+
+/* The pieces since @p first become one link. */
+static enum gdn_err join_pieces(struct state *s, size_t first, struct gdn__blockers *joined)
+{
+    *joined = (struct gdn__blockers){.to = GDN_NONE};
+    size_t count = s->piece_count - first;
+    s->piece_count = first;
+    if (count == 0) return GDN_OK;
+    if (count == 1) {
+        *joined = s->pieces[first];
+        return GDN_OK;
+    }
+    enum gdn_err err = gdn__graph_add(s->graph, GDN__VERTEX_HUB, 0, GDN__NEED_ALL, &joined->to);
+    for (size_t i = first; err == GDN_OK && i < first + count; i++) {
+        err = gdn__graph_link(s->graph, joined->to, s->pieces[i].to, s->pieces[i].info);
+    }
+    return err;
+}
+
+/* The prefix and the pieces make the prefix up to @p upto. */
+static enum gdn_err advance(struct state *s, struct prefix *prefix, uint32_t upto)
+{
+    prefix->upto = upto;
+    if (s->piece_count == 0) return GDN_OK;
+    enum gdn_err err = GDN_OK;
+    if (prefix->to != GDN_NONE) err = add_piece(s, prefix->to, prefix->info);
+    struct gdn__blockers joined = {.to = GDN_NONE};
+    if (err == GDN_OK) err = join_pieces(s, 0, &joined);
+    prefix->to = joined.to;
+    prefix->info = joined.info;
+    return err;
+}
+
+static enum gdn_err extend(struct state *s, struct prefix *prefix, uint8_t mode, uint32_t end)
+{
+    if (prefix->upto >= end) return GDN_OK;
+    enum gdn_err err = add_items(s, mode, prefix->upto, end);
+    return err == GDN_OK ? advance(s, prefix, end) : err;
+}
+
+/* ---- A process that has other items in the same queue skips them ----
+ *
+ * Its prefixes are its own, made of the runs between its items; a long run is put together from
+ * aligned blocks that all such processes share. */
+
+/* Items [index << level, (index + 1) << level) that conflict with @p mode, as one piece. */
+static enum gdn_err add_block(struct state *s, uint8_t mode, uint32_t level, uint32_t index)
+{
+    struct gdn__key key = {(uint64_t)s->home << 32 | (uint64_t)mode << 8 | level, index};
+    uintptr_t known = gdn__map_get(&s->block_of, key);
+    if (known > 1) return add_piece(s, (uint32_t)(known - 2), 0);
+    if (known == 1) return GDN_OK;
+
+    size_t before = s->piece_count;
+    uint32_t hub;
+    enum gdn_err err = add_items(s, mode, index << level, (index + 1) << level);
+    if (err != GDN_OK) return err;
+    size_t count = s->piece_count - before;
+    s->piece_count = before;
+    if (count == 0) return gdn__map_put(&s->block_of, key, 1) ? GDN_OK : GDN_ERR_MEMORY;
+    err = gdn__graph_add(s->graph, GDN__VERTEX_HUB, 0, GDN__NEED_ALL, &hub);
+    for (size_t i = before; err == GDN_OK && i < before + count; i++) {
+        err = gdn__graph_link(s->graph, hub, s->pieces[i].to, s->pieces[i].info);
+    }
+    if (err != GDN_OK) return err;
+    if (!gdn__map_put(&s->block_of, key, (uintptr_t)hub + 2)) return GDN_ERR_MEMORY;
+    return add_piece(s, hub, 0);
+}
+
+static enum gdn_err add_run(struct state *s, uint8_t mode, uint32_t from, uint32_t end)
+{
+    enum gdn_err err = GDN_OK;
+    while (err == GDN_OK && end - from >= BLOCK_SMALLEST) {
+        uint32_t level = 0; /* Of the largest aligned block that begins here and fits. */
+        while (level < 31 && (from >> level & 1) == 0 && (UINT32_C(2) << level) <= end - from) {
+            level++;
+        }
+        err = level == 0 ? add_items(s, mode, from, from + 1)
+                         : add_block(s, mode, level, from >> level);
+        from += UINT32_C(1) << level;
+    }
+    return err == GDN_OK ? add_items(s, mode, from, end) : err;
+}
+
+/* From the last of the process's items (1 + index) backwards. */
+static enum gdn_err extend_without(struct state *s, struct prefix *prefix, uint8_t mode,
+                                   uint32_t end, uint32_t last)
+{
+    if (prefix->upto >= end) return GDN_OK;
+    enum gdn_err err = GDN_OK;
+    uint32_t after = end;
+    while (last > end) last = s->items[last - 1].previous;
+    for (; err == GDN_OK && last > prefix->upto; last = s->items[last - 1].previous) {
+        err = add_run(s, mode, last, after);
+        after = last - 1;
+    }
+    if (err == GDN_OK) err = add_run(s, mode, prefix->upto, after);
+    return err == GDN_OK ? advance(s, prefix, end) : err;
+}
+
+enum view { VIEW_RECORDED, VIEW_FRONT, VIEW_IN_FLIGHT };
+
+/* The prefix of one process alone, begun when it is asked for first. The index is returned since
+ * the array may move. */
+static enum gdn_err own_prefix(struct state *s, uint32_t process, uint8_t mode, enum view view,
+                               size_t *index, bool *begun)
+{
+    uint32_t channel = view == VIEW_IN_FLIGHT ? s->channel : 0;
+    uint64_t what = (uint64_t)channel << 32 | (uint64_t)mode << 8 | (uint64_t)view;
+    struct gdn__key key = gdn__pair(process, s->home, what);
+    uintptr_t known = gdn__map_get(&s->own_prefix_of, key);
+    *begun = known != 0;
+    if (known != 0) {
+        *index = known - 1;
+        return GDN_OK;
+    }
+    if (!gdn__grow(&s->graph->memory, &s->own_prefixes, s->own_prefix_count,
+                   &s->own_prefix_capacity, sizeof *s->own_prefixes) ||
+        !gdn__map_put(&s->own_prefix_of, key, s->own_prefix_count + 1)) {
+        return GDN_ERR_MEMORY;
+    }
+    *index = s->own_prefix_count++;
+    s->own_prefixes[*index] = empty_prefix;
+    return GDN_OK;
+}
+
+static enum gdn_err skip_own(struct state *s, uint32_t process, uint8_t mode, enum view view,
+                             uint32_t end, uint32_t last, struct prefix *found)
+{
+    size_t index;
+    bool begun;
+    enum gdn_err err = own_prefix(s, process, mode, view, &index, &begun);
+    if (err != GDN_OK) return err;
+    if (view == VIEW_IN_FLIGHT && !begun) {
+        struct prefix recorded;
+        err =
+            skip_own(s, process, mode, VIEW_RECORDED, s->recorded, s->own[process].last, &recorded);
+        if (err != GDN_OK) return err;
+        recorded.upto = s->flight;
+        s->own_prefixes[index] = recorded;
+    }
+    err = extend_without(s, &s->own_prefixes[index], mode, end, last);
+    *found = s->own_prefixes[index];
+    return err;
+}
+
+/* ---- One place ---- */
+
+static struct own *own_of(struct state *s, uint32_t process)
+{
+    struct own *own = &s->own[process];
+    if (own->home != s->home + 1) *own = (struct own){.home = s->home + 1};
+    return own;
+}
+
+/* The process's last item that a place of the channel under way can see. */
+static uint32_t last_seen(const struct state *s, const struct own *own)
+{
+    bool in_flight = s->channel != 0 && own->channel == s->channel && own->last_in_flight != 0;
+    return in_flight ? own->last_in_flight : own->last;
+}
+
+static enum gdn_err prefix_in_flight(struct state *s, uint8_t mode, struct prefix *found)
+{
+    enum gdn_err err = GDN_OK;
+    if ((s->in_flight_known >> mode & 1) == 0) {
+        err = extend(s, &s->plain[mode], mode, s->recorded);
+        s->in_flight[mode] = s->plain[mode];
+        s->in_flight[mode].upto = s->flight;
+        s->in_flight_known |= UINT32_C(1) << mode;
+    }
+    if (err == GDN_OK) err = extend(s, &s->in_flight[mode], mode, (uint32_t)s->item_count);
+    *found = s->in_flight[mode];
+    return err;
+}
+
+/* A conversion or a request for the front, while it is in flight, waits for the holders alone: it
+ * will stand before the others (RULES 2). */
+static enum view view_of(const struct state *s, const struct gdn__place *place,
+                         const struct own *own)
+{
+    if (s->fold->homes[s->home].unordered) return VIEW_FRONT;
+    if (place->channel == 0) return VIEW_RECORDED;
+    bool ahead = own->held_modes != 0 || (place->flags & GDN_REQUEST_FRONT) != 0;
+    return ahead ? VIEW_FRONT : VIEW_IN_FLIGHT;
+}
+
+static enum gdn_err find_blockers(struct state *s, const struct gdn__place *place,
+                                  struct gdn__blockers *blockers)
+{
+    *blockers = (struct gdn__blockers){.to = GDN_NONE};
+    const struct own *own = own_of(s, place->process);
+    const gdn_cut *cut = s->fold->cut;
+    if (own->held_modes != 0 && gdn_modes_cover(&cut->modes, own->held_modes, place->mode)) {
+        return GDN_OK;
+    }
+    uint8_t mode = place->mode;
+    enum view view = view_of(s, place, own);
+    uint32_t end = view == VIEW_FRONT ? s->holds : (uint32_t)s->item_count;
+    uint32_t last = last_seen(s, own);
+    struct prefix found = empty_prefix;
+    enum gdn_err err = GDN_OK;
+    if (last != 0) {
+        err = skip_own(s, place->process, mode, view, end, last, &found);
+    } else if (view == VIEW_IN_FLIGHT) {
+        err = prefix_in_flight(s, mode, &found);
+    } else {
+        struct prefix *prefix = view == VIEW_FRONT ? &s->front[mode] : &s->plain[mode];
+        err = extend(s, prefix, mode, end);
+        found = *prefix;
+    }
+    *blockers = (struct gdn__blockers){found.to, found.info};
+    return err;
+}
+
+/* ---- One home ---- */
+
+static enum gdn_err add_item(struct state *s, struct item item, uint32_t issuer, bool brief)
+{
+    enum gdn_err err = GDN_OK;
+    item.to = item.process;
+    if (brief) {
+        err = gdn__graph_branch(s->graph, item.process, issuer, &item.to);
+        item.info |= GDN__INFO_BRANCH;
+    }
+    if (err != GDN_OK) return err;
+    if (!gdn__grow(&s->graph->memory, &s->items, s->item_count, &s->item_capacity,
+                   sizeof *s->items)) {
+        return GDN_ERR_MEMORY;
+    }
+    struct own *own = own_of(s, item.process);
+    item.previous = last_seen(s, own);
+    s->items[s->item_count++] = item;
+    if (s->channel == 0) {
+        own->last = (uint32_t)s->item_count;
+    } else {
+        own->channel = s->channel;
+        own->last_in_flight = (uint32_t)s->item_count;
+    }
+    return GDN_OK;
+}
+
+static enum gdn_err add_hold(struct state *s, const struct gdn__hold *hold)
+{
+    own_of(s, hold->process)->held_modes |= (uint16_t)(1u << hold->mode);
+    struct item item = {.process = hold->process, .mode = hold->mode, .blocks = true};
+    return add_item(s, item, hold->issuer, hold->brief);
+}
+
+/* An entry of a wait that other needs may end leaves the queue then: it blocks nobody here. */
+static bool is_passed_by(const struct state *s, const struct gdn__place *place)
+{
+    return place->wait != 0 && s->fold->waits[place->wait - 1].optional;
+}
+
+static enum gdn_err add_place(struct state *s, const struct gdn__place *place, bool blocked)
+{
+    struct item item = {.process = place->process,
+                        .info = blocked ? GDN__INFO_QUEUED : 0,
+                        .mode = place->mode,
+                        .blocks = !is_passed_by(s, place)};
+    return add_item(s, item, place->issuer, (place->flags & GDN_REQUEST_BRIEF) != 0);
+}
+
+static void enter_channel(struct state *s, uint32_t channel)
+{
+    if (channel == s->channel) return;
+    if (s->channel == 0) s->recorded = (uint32_t)s->item_count;
+    s->channel = channel;
+    s->flight = (uint32_t)s->item_count;
+    s->in_flight_known = 0;
+}
+
+static void enter_home(struct state *s, uint32_t home)
+{
+    s->home = home;
+    s->item_count = 0;
+    s->channel = 0;
+    s->recorded = s->flight = s->holds = 0;
+    for (uint32_t m = 0; m < s->fold->cut->modes.count; m++) {
+        s->plain[m] = s->front[m] = empty_prefix;
+    }
+}
+
+static enum gdn_err build_home(struct state *s, uint32_t h, struct gdn__blockers *blockers)
+{
+    const struct gdn__home *home = &s->fold->homes[h];
+    enum gdn_err err = GDN_OK;
+    if (home->place_count == 0) return GDN_OK;
+    enter_home(s, h);
+    for (size_t i = 0; err == GDN_OK && i < home->hold_count; i++) {
+        err = add_hold(s, &s->fold->holds[home->hold_first + i]);
+    }
+    s->holds = (uint32_t)s->item_count;
+    for (size_t i = 0; err == GDN_OK && i < home->place_count; i++) {
+        const struct gdn__place *place = &s->fold->places[home->place_first + i];
+        struct gdn__blockers *found = &blockers[home->place_first + i];
+        enter_channel(s, place->channel);
+        err = find_blockers(s, place, found);
+        if (err == GDN_OK) err = add_place(s, place, found->to != GDN_NONE);
+    }
+    return err;
+}
+
+enum gdn_err gdn__queue_build(const struct gdn__fold *fold, struct gdn__graph *graph,
+                              struct gdn__blockers *blockers)
+{
+    const struct gdn_allocator *memory = &graph->memory;
+    struct state s = {.fold = fold, .graph = graph};
+    gdn__map_init(&s.own_prefix_of, memory);
+    gdn__map_init(&s.block_of, memory);
+    s.own = gdn__calloc(memory, fold->cut->process_count * sizeof *s.own);
+    enum gdn_err err = s.own == NULL ? GDN_ERR_MEMORY : GDN_OK;
+    for (uint32_t h = 0; err == GDN_OK && h < fold->home_count; h++) {
+        /* A pool of units has no modes: what its entries wait for comes with the wait models. */
+        if (fold->homes[h].capacity != 0) continue;
+        err = build_home(&s, h, blockers);
+    }
+    gdn__free(memory, s.own);
+    gdn__free(memory, s.items);
+    gdn__free(memory, s.own_prefixes);
+    gdn__free(memory, s.pieces);
+    gdn__map_fini(&s.own_prefix_of);
+    gdn__map_fini(&s.block_of);
+    return err;
+}

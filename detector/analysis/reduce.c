@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "detector/analysis/reduce.h"
+
+#include "src/core/mem.h"
+
+enum gdn_err gdn__reduction_init(struct gdn__reduction *reduction, const struct gdn__graph *graph)
+{
+    size_t bytes = graph->vertex_count * sizeof(uint32_t);
+    *reduction = (struct gdn__reduction){.graph = graph};
+    reduction->pending = gdn__alloc(&graph->memory, bytes);
+    reduction->worklist = gdn__alloc(&graph->memory, bytes);
+    bool fits = reduction->pending != NULL && reduction->worklist != NULL;
+    return fits ? GDN_OK : GDN_ERR_MEMORY;
+}
+
+void gdn__reduction_fini(struct gdn__reduction *reduction)
+{
+    gdn__free(&reduction->graph->memory, reduction->pending);
+    gdn__free(&reduction->graph->memory, reduction->worklist);
+}
+
+/* Each vertex enters the worklist once: when its pending count becomes 0. */
+static void run(struct gdn__reduction *reduction, size_t done)
+{
+    const struct gdn__graph *graph = reduction->graph;
+    uint32_t *pending = reduction->pending;
+    size_t end = reduction->freed_count;
+    for (; done < end; done++) {
+        uint32_t v = reduction->worklist[done];
+        for (uint32_t e = graph->in_first[v]; e < graph->in_first[v + 1]; e++) {
+            uint32_t waiter = graph->in_from[e];
+            if (pending[waiter] != 0 && --pending[waiter] == 0) reduction->worklist[end++] = waiter;
+        }
+    }
+    reduction->freed_count = end;
+}
+
+static void take_as_satisfied(struct gdn__reduction *reduction, uint32_t v)
+{
+    reduction->pending[v] = 0;
+    reduction->worklist[reduction->freed_count++] = v;
+}
+
+bool gdn__reduce_further(struct gdn__reduction *reduction, const uint32_t *removed,
+                         size_t removed_count)
+{
+    size_t done = reduction->freed_count;
+    for (size_t i = 0; i < removed_count; i++) {
+        if (reduction->pending[removed[i]] != 0) take_as_satisfied(reduction, removed[i]);
+    }
+    run(reduction, done);
+    return reduction->freed_count == reduction->graph->vertex_count;
+}
+
+bool gdn__reduce(struct gdn__reduction *reduction, const uint32_t *removed, size_t removed_count)
+{
+    const struct gdn__graph *graph = reduction->graph;
+    reduction->freed_count = 0;
+    for (uint32_t v = 0; v < graph->vertex_count; v++) {
+        reduction->pending[v] = graph->vertices[v].need;
+        if (reduction->pending[v] == 0) reduction->worklist[reduction->freed_count++] = v;
+    }
+    for (size_t i = 0; i < removed_count; i++) {
+        if (reduction->pending[removed[i]] != 0) take_as_satisfied(reduction, removed[i]);
+    }
+    run(reduction, 0);
+    return reduction->freed_count == graph->vertex_count;
+}

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "detector/analysis/victims.h"
+
+#include "detector/analysis/reduce.h"
+#include "src/core/mem.h"
+
+/* Steps that are spent on trying all sets of one size, and on pruning; enough for every set of 12
+ * candidates in a core of ordinary size. */
+#define TRIAL_WORK_MAX (UINT64_C(1) << 23)
+
+/* A process that may be aborted, and the vertices through which others wait for it. */
+struct candidate {
+    uint32_t process;
+    size_t first, count; /* In vertices[] of the trial. */
+};
+
+struct trial {
+    struct gdn__graph graph;
+    struct gdn__reduction reduction;
+    struct candidate *candidates; /* The preferred ones first. */
+    size_t candidate_count;
+    size_t member_count;
+    uint32_t *vertices;
+    uint32_t *removed; /* Scratch: vertices of the set under trial. */
+    size_t *chosen;    /* Candidates of the set under trial, in order. */
+    size_t chosen_count;
+};
+
+/* ---- Candidates ---- */
+
+/* Distinct owners of tickets, all or only those that may be aborted. Every ticket in the graph was
+ * issued by a node that answered (RULES 10), so each can be ended by name. */
+static enum gdn_err list_members(struct trial *t, const struct gdn__fold *fold,
+                                 struct gdn__map *seen, uint32_t *processes)
+{
+    for (uint32_t v = 0; v < t->graph.vertex_count; v++) {
+        if (t->graph.vertices[v].kind != GDN__VERTEX_TICKET) continue;
+        uint32_t process = fold->waits[t->graph.vertices[v].ref].process;
+        struct gdn__key key = {process, 0};
+        if (gdn__map_get(seen, key) != 0) continue;
+        if (!gdn__map_put(seen, key, UINTPTR_MAX)) return GDN_ERR_MEMORY;
+        t->member_count++;
+        if (fold->cut->processes[process].abortable) processes[t->candidate_count++] = process;
+    }
+    return GDN_OK;
+}
+
+/* seen: process -> 1 + candidate; UINTPTR_MAX: not to be aborted. */
+static size_t candidate_of(const struct trial *t, const struct gdn__map *seen, uint32_t v)
+{
+    if (!gdn__vertex_is_party(&t->graph.vertices[v])) return SIZE_MAX;
+    uintptr_t found = gdn__map_get(seen, (struct gdn__key){t->graph.vertices[v].ref, 0});
+    return found == 0 || found == UINTPTR_MAX ? SIZE_MAX : found - 1;
+}
+
+static void group_vertices(struct trial *t, const struct gdn__map *seen)
+{
+    for (uint32_t v = 0; v < t->graph.vertex_count; v++) {
+        size_t c = candidate_of(t, seen, v);
+        if (c != SIZE_MAX) t->candidates[c].count++;
+    }
+    size_t first = 0;
+    for (size_t c = 0; c < t->candidate_count; c++) {
+        t->candidates[c].first = first;
+        first += t->candidates[c].count;
+        t->candidates[c].count = 0;
+    }
+    for (uint32_t v = 0; v < t->graph.vertex_count; v++) {
+        size_t c = candidate_of(t, seen, v);
+        if (c == SIZE_MAX) continue;
+        t->vertices[t->candidates[c].first + t->candidates[c].count++] = v;
+    }
+}
+
+static enum gdn_err find_candidates(struct trial *t, const struct gdn__fold *fold,
+                                    const struct gdn__preference *preference)
+{
+    const struct gdn_allocator *memory = &t->graph.memory;
+    size_t count = t->graph.vertex_count;
+    struct gdn__map seen;
+    gdn__map_init(&seen, memory);
+    uint32_t *processes = gdn__alloc(memory, count * sizeof *processes);
+    t->candidates = gdn__calloc(memory, count * sizeof *t->candidates);
+    t->vertices = gdn__alloc(memory, count * sizeof *t->vertices);
+    t->removed = gdn__alloc(memory, count * sizeof *t->removed);
+    t->chosen = gdn__alloc(memory, count * sizeof *t->chosen);
+    enum gdn_err err = GDN_ERR_MEMORY;
+    if (processes != NULL && t->candidates != NULL && t->vertices != NULL && t->removed != NULL &&
+        t->chosen != NULL) {
+        err = list_members(t, fold, &seen, processes);
+    }
+    if (err == GDN_OK) {
+        gdn__preference_sort(preference, processes, t->candidate_count);
+        for (size_t c = 0; err == GDN_OK && c < t->candidate_count; c++) {
+            t->candidates[c].process = processes[c];
+            struct gdn__key key = {processes[c], 0};
+            if (!gdn__map_put(&seen, key, c + 1)) err = GDN_ERR_MEMORY;
+        }
+    }
+    if (err == GDN_OK) group_vertices(t, &seen);
+    gdn__free(memory, processes);
+    gdn__map_fini(&seen);
+    return err;
+}
+
+/* ---- Trying a set ---- */
+
+static size_t add_vertices(struct trial *t, size_t candidate, size_t count)
+{
+    const struct candidate *found = &t->candidates[candidate];
+    for (size_t i = 0; i < found->count; i++) t->removed[count++] = t->vertices[found->first + i];
+    return count;
+}
+
+/* Whether the graph is freed without the chosen ones; @p except (an index in chosen[]) stays in. */
+static bool is_freed_without(struct trial *t, size_t except)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < t->chosen_count; i++) {
+        if (i != except) count = add_vertices(t, t->chosen[i], count);
+    }
+    return gdn__reduce(&t->reduction, t->removed, count);
+}
+
+static bool chosen_free(struct trial *t)
+{
+    return is_freed_without(t, SIZE_MAX);
+}
+
+static uint64_t step_cost(const struct trial *t)
+{
+    return (uint64_t)t->graph.vertex_count + gdn__graph_edge_count(&t->graph);
+}
+
+/* ---- All sets of one size, the preferred ones first ---- */
+
+static bool may_try_size(const struct trial *t, size_t size)
+{
+    uint64_t sets = 1;
+    for (size_t i = 0; i < size; i++) {
+        sets = sets * (t->candidate_count - i) / (i + 1);
+        if (sets > TRIAL_WORK_MAX) return false;
+    }
+    return sets * step_cost(t) <= TRIAL_WORK_MAX;
+}
+
+/* The next set in lexicographic order; false after the last. */
+static bool next_set(struct trial *t)
+{
+    size_t size = t->chosen_count, n = t->candidate_count;
+    for (size_t i = size; i-- > 0;) {
+        if (t->chosen[i] == n - size + i) continue;
+        t->chosen[i]++;
+        for (size_t j = i + 1; j < size; j++) t->chosen[j] = t->chosen[j - 1] + 1;
+        return true;
+    }
+    return false;
+}
+
+static bool try_size(struct trial *t, size_t size)
+{
+    t->chosen_count = size;
+    for (size_t i = 0; i < size; i++) t->chosen[i] = i;
+    do {
+        if (chosen_free(t)) return true;
+    } while (next_set(t));
+    return false;
+}
+
+/* With one victim found, how many others would have done, and the next best of them. */
+static void count_alone(struct trial *t, struct gdn__choice *choice)
+{
+    size_t best = t->chosen[0];
+    choice->alone_count = 1;
+    while (next_set(t)) {
+        if (!chosen_free(t)) continue;
+        if (choice->alone_count++ == 1) {
+            choice->runner_up = t->candidates[t->chosen[0]].process;
+        }
+    }
+    t->chosen[0] = best;
+}
+
+/* ---- Too many sets: greedy, then without what turns out not to be needed ---- */
+
+/* What is still stuck and on a way between two cycles: the rest can be left out of sight. */
+struct remainder {
+    bool *gone;
+    uint32_t *waiters; /* By vertex: edges from vertices not gone. */
+    uint32_t *worklist;
+    size_t seen; /* How much of the reduction's worklist has been taken note of. */
+};
+
+static size_t forget(const struct trial *t, struct remainder *r, uint32_t v, size_t end)
+{
+    if (r->gone[v]) return end;
+    r->gone[v] = true;
+    for (uint32_t e = t->graph.first[v]; e < t->graph.first[v + 1]; e++) {
+        uint32_t to = t->graph.to[e];
+        if (--r->waiters[to] == 0 && !r->gone[to]) r->worklist[end++] = to;
+    }
+    return end;
+}
+
+/* Forget what was freed since, and what nobody left waits for. */
+static void trim(const struct trial *t, struct remainder *r)
+{
+    for (; r->seen < t->reduction.freed_count; r->seen++) {
+        size_t end = forget(t, r, t->reduction.worklist[r->seen], 0);
+        for (size_t done = 0; done < end; done++) end = forget(t, r, r->worklist[done], end);
+    }
+}
+
+static bool is_gone(const struct trial *t, const struct remainder *r, size_t candidate)
+{
+    const struct candidate *c = &t->candidates[candidate];
+    for (size_t i = 0; i < c->count; i++) {
+        if (!r->gone[t->vertices[c->first + i]]) return false;
+    }
+    return true;
+}
+
+static void choose_greedily(struct trial *t, struct remainder *r)
+{
+    t->chosen_count = 0;
+    for (uint32_t v = 0; v < t->graph.vertex_count; v++) {
+        r->waiters[v] = t->graph.in_first[v + 1] - t->graph.in_first[v];
+    }
+    bool freed = gdn__reduce(&t->reduction, NULL, 0);
+    for (size_t c = 0; !freed && c < t->candidate_count; c++) {
+        if (is_gone(t, r, c)) continue;
+        size_t count = add_vertices(t, c, 0);
+        t->chosen[t->chosen_count++] = c;
+        freed = gdn__reduce_further(&t->reduction, t->removed, count);
+        trim(t, r);
+    }
+}
+
+/* The least preferred are spared first. */
+static void prune(struct trial *t)
+{
+    uint64_t work = 0;
+    for (size_t i = t->chosen_count; i-- > 0 && t->chosen_count > 1;) {
+        work += step_cost(t);
+        if (work > TRIAL_WORK_MAX) return;
+        if (!is_freed_without(t, i)) continue;
+        t->chosen_count--;
+        memmove(&t->chosen[i], &t->chosen[i + 1], (t->chosen_count - i) * sizeof *t->chosen);
+    }
+}
+
+static enum gdn_err choose_from_many(struct trial *t)
+{
+    const struct gdn_allocator *memory = &t->graph.memory;
+    size_t count = t->graph.vertex_count;
+    struct remainder r = {0};
+    r.gone = gdn__calloc(memory, count * sizeof *r.gone);
+    r.waiters = gdn__alloc(memory, count * sizeof *r.waiters);
+    r.worklist = gdn__alloc(memory, count * sizeof *r.worklist);
+    bool fits = r.gone != NULL && r.waiters != NULL && r.worklist != NULL;
+    if (fits) {
+        choose_greedily(t, &r);
+        prune(t);
+    }
+    gdn__free(memory, r.gone);
+    gdn__free(memory, r.waiters);
+    gdn__free(memory, r.worklist);
+    return fits ? GDN_OK : GDN_ERR_MEMORY;
+}
+
+/* ---- All of it ---- */
+
+static bool all_free(struct trial *t)
+{
+    t->chosen_count = t->candidate_count;
+    for (size_t i = 0; i < t->candidate_count; i++) t->chosen[i] = i;
+    return chosen_free(t);
+}
+
+static enum gdn_err choose(struct trial *t, struct gdn__choice *choice)
+{
+    if (t->candidate_count == 0 || !all_free(t)) {
+        t->chosen_count = 0;
+        return GDN_OK;
+    }
+    for (size_t size = 1; size <= t->candidate_count && may_try_size(t, size); size++) {
+        if (!try_size(t, size)) continue;
+        choice->minimal = true;
+        if (size == 1) count_alone(t, choice);
+        return GDN_OK;
+    }
+    enum gdn_err err = choose_from_many(t);
+    choice->minimal = t->chosen_count == 1;
+    return err;
+}
+
+static enum gdn_err hand_out(const struct trial *t, struct gdn__choice *choice)
+{
+    choice->candidate_count = t->candidate_count;
+    choice->member_count = t->member_count;
+    choice->victims = gdn__alloc(&t->graph.memory, t->chosen_count * sizeof *choice->victims);
+    if (choice->victims == NULL) return GDN_ERR_MEMORY;
+    choice->victim_count = t->chosen_count;
+    for (size_t i = 0; i < t->chosen_count; i++) {
+        choice->victims[i] = t->candidates[t->chosen[i]].process;
+    }
+    return GDN_OK;
+}
+
+enum gdn_err gdn__victims_choose(const struct gdn__fold *fold, const struct gdn__graph *stuck,
+                                 const uint32_t *vertices, size_t count, uint32_t *place,
+                                 const struct gdn__preference *preference,
+                                 struct gdn__choice *choice)
+{
+    struct trial t = {0};
+    *choice = (struct gdn__choice){.runner_up = GDN_NONE};
+    enum gdn_err err = gdn__graph_part(stuck, vertices, count, place, &t.graph);
+    if (err != GDN_OK) return err;
+    err = gdn__reduction_init(&t.reduction, &t.graph);
+    if (err == GDN_OK) err = find_candidates(&t, fold, preference);
+    if (err == GDN_OK) err = choose(&t, choice);
+    if (err == GDN_OK) err = hand_out(&t, choice);
+
+    const struct gdn_allocator memory = t.graph.memory;
+    gdn__reduction_fini(&t.reduction);
+    gdn__free(&memory, t.candidates);
+    gdn__free(&memory, t.vertices);
+    gdn__free(&memory, t.removed);
+    gdn__free(&memory, t.chosen);
+    gdn__graph_fini(&t.graph);
+    return err;
+}

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "detector/analysis/witness.h"
+
+#include "detector/analysis/cores.h"
+#include "detector/analysis/names.h"
+#include "src/core/mem.h"
+#include <stdlib.h>
+
+/* How many edges are looked at in search of the shortest cycle before the best one so far is
+ * taken; the cycle through the first ticket is always found. */
+#define CYCLE_WORK_MAX (UINT32_C(1) << 20)
+
+/* No person reads more edges than these; only cores without a cycle to show can have them. */
+#define WITNESS_MAX 65536
+
+/* ---- One edge ---- */
+
+static struct gdn_edge describe(const struct gdn__core *core, uint32_t ticket, uint32_t holder,
+                                uint32_t info)
+{
+    const struct gdn__fold *fold = core->fold;
+    const struct gdn__wait *wait = gdn__core_wait(core, ticket);
+    bool direct = wait->resource == GDN_NONE;
+    struct gdn_edge edge = {.waiter = wait->process,
+                            .holder = holder,
+                            .issuer = wait->issuer,
+                            .ticket = wait->number,
+                            .home = wait->home,
+                            .resource = direct ? gdn__info_resource(info) : wait->resource,
+                            .mode = wait->mode,
+                            .waited_us = wait->waited_us,
+                            .queued = (info & GDN__INFO_QUEUED) != 0,
+                            .branch = (info & GDN__INFO_BRANCH) != 0};
+    const struct gdn__place *place = gdn__fold_place(fold, wait, GDN_NONE, edge.resource);
+    if (place != NULL) {
+        edge.home = fold->homes[place->home].party;
+        edge.mode = place->mode;
+        edge.in_flight = place->channel != 0;
+    }
+    return edge;
+}
+
+/* ---- The shortest cycle ---- */
+
+/* A step of the cycle: from one ticket by a link to the next ticket. */
+struct step {
+    uint32_t next; /* GDN_NONE: none found yet. */
+    uint32_t info;
+};
+
+static void prefer(const struct gdn__core *core, struct step *best, uint32_t next, uint32_t info)
+{
+    int order = -1;
+    if (best->next != GDN_NONE) order = gdn__core_compare(core, next, best->next);
+    if (order == 0) order = gdn__core_compare_info(core, info, best->info);
+    if (order < 0) *best = (struct step){next, info};
+}
+
+/* Of all tickets one step nearer to the start, the first in the order of people. */
+static enum gdn_err next_step(struct gdn__core *core, const uint32_t *distance, uint32_t ticket,
+                              uint32_t wanted, struct gdn__links *links, struct step *best)
+{
+    const struct gdn__graph *graph = &core->graph;
+    links->count = 0;
+    enum gdn_err err = gdn__core_links(core, ticket, distance, wanted, links);
+    if (err != GDN_OK) return err;
+    *best = (struct step){.next = GDN_NONE};
+    for (size_t i = 0; i < links->count; i++) {
+        uint32_t party = links->items[i].party;
+        for (uint32_t e = graph->first[party]; e < graph->first[party + 1]; e++) {
+            if (distance[graph->to[e]] != wanted) continue;
+            prefer(core, best, graph->to[e], links->items[i].info);
+        }
+    }
+    return best->next == GDN_NONE ? GDN_ERR_SYSTEM : GDN_OK;
+}
+
+static uint32_t nearest_after(const struct gdn__core *core, const uint32_t *distance,
+                              uint32_t ticket)
+{
+    const struct gdn__graph *graph = &core->graph;
+    uint32_t nearest = UINT32_MAX;
+    for (uint32_t e = graph->first[ticket]; e < graph->first[ticket + 1]; e++) {
+        if (distance[graph->to[e]] < nearest) nearest = distance[graph->to[e]];
+    }
+    return nearest;
+}
+
+static enum gdn_err walk(struct gdn__core *core, const uint32_t *distance, uint32_t start,
+                         struct gdn_edge *edges, size_t length)
+{
+    struct gdn__links links = {0};
+    enum gdn_err err = GDN_OK;
+    uint32_t ticket = start;
+    for (size_t i = 0; err == GDN_OK && i < length; i++) {
+        struct step step;
+        err = next_step(core, distance, ticket, (uint32_t)(length - 1 - i), &links, &step);
+        if (err != GDN_OK) break;
+        edges[i] = describe(core, ticket, gdn__core_process(core, step.next), step.info);
+        ticket = step.next;
+    }
+    gdn__free(&core->graph.memory, links.items);
+    return err;
+}
+
+static int compare_waiters(const gdn_cut *cut, const struct gdn_edge *a, const struct gdn_edge *b)
+{
+    int order = gdn__names_compare(cut, a->waiter, b->waiter);
+    if (order != 0) return order;
+    struct gdn_cut_ticket ticket_a = {a->issuer, a->ticket}, ticket_b = {b->issuer, b->ticket};
+    return gdn__names_compare_tickets(cut, ticket_a, ticket_b);
+}
+
+static void reverse(struct gdn_edge *edges, size_t from, size_t end)
+{
+    for (; from + 1 < end; from++, end--) {
+        struct gdn_edge edge = edges[from];
+        edges[from] = edges[end - 1];
+        edges[end - 1] = edge;
+    }
+}
+
+/* The cycle begins at the first waiter by name. */
+static void rotate(const gdn_cut *cut, struct gdn_edge *edges, size_t count)
+{
+    size_t first = 0;
+    for (size_t i = 1; i < count; i++) {
+        if (compare_waiters(cut, &edges[i], &edges[first]) < 0) first = i;
+    }
+    reverse(edges, 0, first);
+    reverse(edges, first, count);
+    reverse(edges, 0, count);
+}
+
+static enum gdn_err find_cycle(struct gdn__core *core, struct gdn_deadlock *deadlock, char *why,
+                               size_t why_bytes)
+{
+    const struct gdn_allocator *memory = &core->graph.memory;
+    size_t size = core->graph.vertex_count + gdn__graph_edge_count(&core->graph);
+    size_t starts = 1 + CYCLE_WORK_MAX / size;
+    if (starts > core->ticket_count) starts = core->ticket_count;
+    uint32_t *distance = gdn__alloc(memory, core->graph.vertex_count * sizeof *distance);
+    if (distance == NULL) return GDN_ERR_MEMORY;
+
+    uint32_t start;
+    enum gdn_err err =
+        gdn__cores_cycle(&core->graph, core->tickets, starts, &start, distance, why, why_bytes);
+    if (err == GDN_OK) {
+        size_t length = 1 + (size_t)nearest_after(core, distance, start);
+        deadlock->witness = gdn__alloc(memory, length * sizeof *deadlock->witness);
+        if (deadlock->witness == NULL) err = GDN_ERR_MEMORY;
+        if (err == GDN_OK) err = walk(core, distance, start, deadlock->witness, length);
+        if (err == GDN_OK) {
+            deadlock->witness_count = length;
+            rotate(core->fold->cut, deadlock->witness, length);
+        }
+    }
+    gdn__free(memory, distance);
+    return err;
+}
+
+/* ---- Every edge ---- */
+
+static int compare_links(const void *a, const void *b, void *context)
+{
+    const struct gdn__core *core = context;
+    const struct gdn__link *x = a, *y = b;
+    uint32_t process_x = gdn__core_process(core, x->party);
+    uint32_t process_y = gdn__core_process(core, y->party);
+    if (process_x != process_y) {
+        return gdn__names_compare(core->fold->cut, process_x, process_y);
+    }
+    return gdn__core_compare_info(core, x->info, y->info);
+}
+
+/* The best link to each process, in the order of people. */
+static void show_links(struct gdn__core *core, struct gdn__links *links,
+                       struct gdn_deadlock *deadlock)
+{
+    if (links->count == 0) return;
+    qsort_r(links->items, links->count, sizeof *links->items, compare_links, core);
+    uint32_t shown = GDN_NONE;
+    for (size_t i = 0; i < links->count; i++) {
+        uint32_t holder = gdn__core_process(core, links->items[i].party);
+        if (holder == shown || deadlock->witness_count == WITNESS_MAX) continue;
+        shown = holder;
+        deadlock->witness[deadlock->witness_count++] =
+            describe(core, links->items[i].ticket, holder, links->items[i].info);
+    }
+}
+
+static enum gdn_err find_all(struct gdn__core *core, struct gdn_deadlock *deadlock)
+{
+    const struct gdn_allocator *memory = &core->graph.memory;
+    struct gdn__links links = {0};
+    enum gdn_err err = GDN_OK;
+    size_t capacity = 0;
+    for (size_t i = 0; i < core->ticket_count && deadlock->witness_count < WITNESS_MAX; i++) {
+        links.count = 0;
+        err = gdn__core_links(core, core->tickets[i], NULL, 0, &links);
+        if (err != GDN_OK) break;
+        while (capacity < deadlock->witness_count + links.count) {
+            if (!gdn__grow(memory, &deadlock->witness, capacity, &capacity,
+                           sizeof *deadlock->witness)) {
+                err = GDN_ERR_MEMORY;
+                break;
+            }
+        }
+        if (err != GDN_OK) break;
+        show_links(core, &links, deadlock);
+    }
+    gdn__free(memory, links.items);
+    return err;
+}
+
+enum gdn_err gdn__witness_find(struct gdn__core *core, struct gdn_deadlock *deadlock, char *why,
+                               size_t why_bytes)
+{
+    bool is_cycle = core->model == GDN_MODEL_ALL;
+    return is_cycle ? find_cycle(core, deadlock, why, why_bytes) : find_all(core, deadlock);
+}
