@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A verdict for people and programs. Names in it come from outside: every form escapes them.
+ *
+ * Each writer appends to @p out; out->failed says afterwards whether memory ran out. Any thread. */
+#ifndef GDN_RENDER_RENDER_H
+#define GDN_RENDER_RENDER_H
+
+#include "detector/render/textbuf.h"
+#include <gordian/verdict.h>
+
+struct gdn__render_options {
+    bool colour;      /* Text: for a terminal that wants it. */
+    bool no_picture;  /* Text: leave out the drawing of the ring. */
+    int64_t found_us; /* From the cut to the verdict, microseconds; 0: not known, an old cut. */
+};
+
+/* The report of a verdict, ended by a newline. */
+void gdn__render_text(const gdn_verdict *verdict, const struct gdn__render_options *options,
+                      struct gdn__textbuf *out);
+
+/* gordian-verdict/1, indented, ended by a newline; lines: on one line. */
+void gdn__render_json(const gdn_verdict *verdict, bool lines, struct gdn__textbuf *out);
+
+/* A Graphviz digraph. */
+void gdn__render_dot(const gdn_verdict *verdict, struct gdn__textbuf *out);
+
+/* The picture that Graphviz's dot draws of it. GDN_ERR_SYSTEM: dot cannot be run or failed, and
+ * @p why says how; GDN_ERR_MEMORY. */
+GDN_MUST_USE enum gdn_err gdn__render_svg(const gdn_verdict *verdict, struct gdn__textbuf *out,
+                                          char *why, size_t why_bytes);
+
+/* The drawing of one deadlock's ring, each line indented by two; nothing when it is no simple ring
+ * of 2 to GDN__RING_MAX members. At most GDN__RING_COLUMNS wide. */
+#define GDN__RING_MAX     8
+#define GDN__RING_COLUMNS 100
+void gdn__render_ring(const gdn_verdict *verdict, const struct gdn_deadlock *deadlock, bool colour,
+                      struct gdn__textbuf *out);
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Names as they stand in text and pictures: of processes, resources and parties, made safe for a
+ * terminal, and cut to a width where there is one. */
+#ifndef GDN_RENDER_SHOWN_H
+#define GDN_RENDER_SHOWN_H
+
+#include "detector/render/textbuf.h"
+#include <gordian/verdict.h>
+
+/* Append the name of a process, and behind it its label where that says more. */
+void gdn__show_process(struct gdn__textbuf *out, const gdn_verdict *verdict, uint32_t process,
+                       bool with_label);
+void gdn__show_resource(struct gdn__textbuf *out, const gdn_verdict *verdict, uint32_t resource);
+void gdn__show_party(struct gdn__textbuf *out, const gdn_verdict *verdict, uint32_t party);
+
+/* The name of an edge's mode; NULL when it names no resource. */
+const char *gdn__edge_mode(const gdn_verdict *verdict, const struct gdn_edge *edge);
+
+/* Append what shows the difference: enough digits of the deadlock's id, 6 or more, to tell it from
+ * all others of the verdict. */
+void gdn__show_short_id(struct gdn__textbuf *out, const gdn_verdict *verdict,
+                        const struct gdn_deadlock *deadlock);
+
+/* True when the process is among the victims of the deadlock. */
+bool gdn__is_victim(const struct gdn_deadlock *deadlock, uint32_t process);
+
+/* True when the witness is one simple cycle, in order, of 2 to GDN__RING_EDGES_MAX processes. */
+#define GDN__RING_EDGES_MAX 32
+bool gdn__is_ring(const struct gdn_deadlock *deadlock);
+
+#endif

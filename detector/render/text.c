@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A verdict for a person at three in the morning: what met, where, since when, who goes, and how
+ * sure we are. */
+#include "render.h"
+
+#include "detector/render/shown.h"
+#include <inttypes.h>
+
+#define PAD_COLUMNS_MAX 40 /* A longer name than this makes its own line ragged, not all. */
+#define EDGES_MAX       64 /* Lines of one witness; the JSON has them all. */
+#define NAMES_MAX       24 /* Names in one enumeration. */
+
+#define ALARM  "\033[1;31m"
+#define STRONG "\033[1m"
+#define FAINT  "\033[2m"
+#define OFF    "\033[0m"
+
+struct text {
+    const gdn_verdict *verdict;
+    const struct gdn__render_options *options;
+    struct gdn__textbuf *out;
+};
+
+static void paint(struct text *text, const char *style)
+{
+    if (text->options->colour) gdn__textbuf_add(text->out, style);
+}
+
+static const char *plural(size_t count, const char *one, const char *many)
+{
+    return count == 1 ? one : many;
+}
+
+/* "212 ms", "31.4 s", "17 min", "5.2 h". */
+static void add_duration(struct gdn__textbuf *out, uint64_t us)
+{
+    uint64_t ms = us / 1000;
+    if (ms < 10000) {
+        gdn__textbuf_addf(out, "%" PRIu64 " ms", ms);
+    } else if (ms < 600000) {
+        gdn__textbuf_addf(out, "%" PRIu64 ".%u s", ms / 1000, (unsigned)(ms / 100 % 10));
+    } else if (ms < 7200000) {
+        gdn__textbuf_addf(out, "%" PRIu64 " min", ms / 60000);
+    } else {
+        gdn__textbuf_addf(out, "%" PRIu64 ".%u h", ms / 3600000, (unsigned)(ms / 360000 % 10));
+    }
+}
+
+/* ---- How sure we are ---- */
+
+static size_t count_channels(const gdn_cut *cut)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < cut->node_count; i++) count += cut->nodes[i].channel_count;
+    return count;
+}
+
+static void add_missing(struct text *text)
+{
+    const gdn_cut *cut = text->verdict->cut;
+    gdn__textbuf_add(text->out, "no report from ");
+    for (size_t i = 0; i < cut->missing_count && i < NAMES_MAX; i++) {
+        if (i > 0) gdn__textbuf_add(text->out, ", ");
+        gdn__textbuf_add_shown(text->out, cut->missing[i]);
+    }
+    if (cut->missing_count > NAMES_MAX) {
+        gdn__textbuf_addf(text->out, " and %zu more", cut->missing_count - NAMES_MAX);
+    }
+}
+
+/* The first open channel stands for all: one marker that is late says enough. */
+static void add_open_channels(struct text *text, bool *said)
+{
+    const gdn_cut *cut = text->verdict->cut;
+    size_t open = 0;
+    for (size_t n = 0; n < cut->node_count; n++) {
+        const struct gdn_cut_node *node = &cut->nodes[n];
+        for (size_t i = 0; i < node->channel_count; i++) {
+            if (!node->channels[i].open || open++ > 0) continue;
+            gdn__textbuf_add(text->out, *said ? "; channel " : "channel ");
+            gdn__show_party(text->out, text->verdict, node->channels[i].peer);
+            gdn__textbuf_add(text->out, " -> ");
+            gdn__show_party(text->out, text->verdict, node->party);
+            gdn__textbuf_add(text->out, " still open");
+        }
+    }
+    if (open > 1) gdn__textbuf_addf(text->out, ", and %zu more", open - 1);
+    *said = *said || open > 0;
+}
+
+/* "(round detector-1/42, cut complete and balanced)" */
+static void add_standing(struct text *text)
+{
+    const gdn_cut *cut = text->verdict->cut;
+    if (cut->has_round) {
+        gdn__textbuf_add(text->out, " (round ");
+        gdn__textbuf_add_shown(text->out, cut->initiator);
+        gdn__textbuf_addf(text->out, "/%" PRIu64 ", cut ", cut->round.number);
+    } else {
+        gdn__textbuf_add(text->out, " (offline cut, ");
+    }
+    if (text->verdict->complete) {
+        gdn__textbuf_add(text->out, count_channels(cut) > 0 ? "complete and balanced" : "complete");
+    } else {
+        bool said = cut->missing_count > 0;
+        gdn__textbuf_add(text->out, "incomplete");
+        gdn__textbuf_add(text->out, ": ");
+        if (said) add_missing(text);
+        add_open_channels(text, &said);
+        if (!said) gdn__textbuf_add(text->out, "not all nodes answered");
+    }
+    gdn__textbuf_add_char(text->out, ')');
+}
+
+/* ---- The edges, in columns ---- */
+
+enum column { COLUMN_WHO, COLUMN_WAITED, COLUMN_MODE, COLUMN_RESOURCE, COLUMN_HOME, COLUMNS };
+
+/* What stands in one cell; nothing in the last three for a wait on no lock. */
+static void add_cell(struct text *text, const struct gdn_edge *edge, enum column column,
+                     struct gdn__textbuf *cell)
+{
+    bool lock = edge->home != GDN_NONE && edge->resource != GDN_NONE;
+    switch (column) {
+    case COLUMN_WHO:
+        gdn__show_process(cell, text->verdict, edge->waiter, true);
+        return;
+    case COLUMN_WAITED:
+        if (edge->waited_us > 0) add_duration(cell, edge->waited_us);
+        return;
+    case COLUMN_MODE:
+        if (lock && gdn__edge_mode(text->verdict, edge) != NULL) {
+            gdn__textbuf_add_shown(cell, gdn__edge_mode(text->verdict, edge));
+        }
+        return;
+    case COLUMN_RESOURCE:
+        if (lock) gdn__show_resource(cell, text->verdict, edge->resource);
+        return;
+    case COLUMN_HOME:
+        if (!lock) return;
+        gdn__show_party(cell, text->verdict, edge->home);
+        gdn__textbuf_add_char(cell, ',');
+        return;
+    case COLUMNS:
+        return;
+    }
+}
+
+/* The widest cell of each column, as far as padding goes. */
+static void measure(struct text *text, const struct gdn_deadlock *deadlock, size_t widths[COLUMNS])
+{
+    struct gdn__textbuf cell = {0};
+    for (unsigned column = 0; column < COLUMNS; column++) {
+        widths[column] = 0;
+        for (size_t i = 0; i < deadlock->witness_count && i < EDGES_MAX; i++) {
+            cell.length = 0;
+            gdn__textbuf_add(&cell, "");
+            add_cell(text, &deadlock->witness[i], (enum column)column, &cell);
+            size_t width = cell.failed ? 0 : gdn__code_count(cell.text);
+            if (width > widths[column] && width <= PAD_COLUMNS_MAX) widths[column] = width;
+        }
+    }
+    if (cell.failed) text->out->failed = true;
+    gdn__textbuf_fini(&cell);
+}
+
+static void add_padded(struct text *text, const struct gdn_edge *edge, enum column column,
+                       size_t width, const char *before)
+{
+    if (width == 0) return;
+    struct gdn__textbuf cell = {0};
+    gdn__textbuf_add(&cell, "");
+    add_cell(text, edge, column, &cell);
+    size_t used = cell.failed ? width : gdn__code_count(cell.text);
+    size_t blank = used < width ? width - used : 0;
+    gdn__textbuf_add(text->out, before);
+    if (column == COLUMN_WAITED) gdn__textbuf_add_repeated(text->out, ' ', blank);
+    if (!cell.failed) gdn__textbuf_add(text->out, cell.text);
+    if (column != COLUMN_WAITED) gdn__textbuf_add_repeated(text->out, ' ', blank);
+    if (cell.failed) text->out->failed = true;
+    gdn__textbuf_fini(&cell);
+}
+
+static void add_lock_wait(struct text *text, const struct gdn_edge *edge,
+                          const size_t widths[COLUMNS])
+{
+    struct gdn__textbuf *out = text->out;
+    gdn__textbuf_add(out, " for");
+    add_padded(text, edge, COLUMN_MODE, widths[COLUMN_MODE], " ");
+    add_padded(text, edge, COLUMN_RESOURCE, widths[COLUMN_RESOURCE], " ");
+    add_padded(text, edge, COLUMN_HOME, widths[COLUMN_HOME], " at ");
+    gdn__textbuf_add(out, edge->queued   ? " queued behind "
+                          : edge->branch ? " held briefly by "
+                                         : " held by ");
+    gdn__show_process(out, text->verdict, edge->holder, true);
+    if (!edge->in_flight) return;
+    gdn__textbuf_add(out, "   [request in flight ");
+    gdn__show_party(out, text->verdict, edge->issuer);
+    gdn__textbuf_add(out, " -> ");
+    gdn__show_party(out, text->verdict, edge->home);
+    gdn__textbuf_add_char(out, ']');
+}
+
+static void add_direct_wait(struct text *text, const struct gdn_edge *edge)
+{
+    struct gdn__textbuf *out = text->out;
+    gdn__textbuf_add(out, " for ");
+    gdn__show_process(out, text->verdict, edge->holder, true);
+    if (edge->resource != GDN_NONE) {
+        gdn__textbuf_add(out, " to release ");
+        gdn__show_resource(out, text->verdict, edge->resource);
+    } else {
+        gdn__textbuf_add(out, edge->branch ? " to go on" : " to end");
+    }
+    if (edge->queued) gdn__textbuf_add(out, ", only because it is queued before");
+}
+
+static void add_edge(struct text *text, const struct gdn_edge *edge, const size_t widths[COLUMNS])
+{
+    add_padded(text, edge, COLUMN_WHO, widths[COLUMN_WHO], "  ");
+    if (widths[COLUMN_WHO] == 0) { /* Only names too long to align. */
+        gdn__textbuf_add(text->out, "  ");
+        gdn__show_process(text->out, text->verdict, edge->waiter, true);
+    }
+    gdn__textbuf_add(text->out, "   waits");
+    add_padded(text, edge, COLUMN_WAITED, widths[COLUMN_WAITED], " ");
+    if (edge->home != GDN_NONE && edge->resource != GDN_NONE) {
+        add_lock_wait(text, edge, widths);
+    } else {
+        add_direct_wait(text, edge);
+    }
+    gdn__textbuf_add_char(text->out, '\n');
+}
+
+static void add_edges(struct text *text, const struct gdn_deadlock *deadlock)
+{
+    size_t widths[COLUMNS];
+    measure(text, deadlock, widths);
+    for (size_t i = 0; i < deadlock->witness_count && i < EDGES_MAX; i++) {
+        add_edge(text, &deadlock->witness[i], widths);
+    }
+    if (deadlock->witness_count > EDGES_MAX) {
+        gdn__textbuf_addf(text->out, "  and %zu more waits\n", deadlock->witness_count - EDGES_MAX);
+    }
+}
+
+/* How the lines of one process add up, where they are not simply all needed. */
+static void add_model(struct text *text, enum gdn_model model)
+{
+    switch (model) {
+    case GDN_MODEL_ALL:
+        return;
+    case GDN_MODEL_ANY:
+        gdn__textbuf_add(text->out, "  any one line of a process would free it; none can come\n");
+        return;
+    case GDN_MODEL_MIXED:
+        gdn__textbuf_add(text->out,
+                         "  not every line of a process is needed to free it; those that "
+                         "are cannot come\n");
+        return;
+    }
+}
+
+/* ---- One deadlock ---- */
+
+/* The youngest wait closed the circle. */
+static uint64_t last_request_us(const struct gdn_deadlock *deadlock)
+{
+    uint64_t least = 0;
+    for (size_t i = 0; i < deadlock->witness_count; i++) {
+        uint64_t waited = deadlock->witness[i].waited_us;
+        if (waited > 0 && (least == 0 || waited < least)) least = waited;
+    }
+    return least;
+}
+
+static void add_headline(struct text *text, const struct gdn_deadlock *deadlock)
+{
+    struct gdn__textbuf *out = text->out;
+    uint64_t last_us = last_request_us(deadlock);
+    paint(text, ALARM);
+    gdn__textbuf_add(out, "deadlock ");
+    gdn__show_short_id(out, text->verdict, deadlock);
+    paint(text, OFF);
+    gdn__textbuf_addf(out, ": %zu %s", deadlock->member_count,
+                      plural(deadlock->member_count, "process", "processes"));
+    if (last_us > 0 && text->options->found_us > 0) {
+        gdn__textbuf_add(out, ", found ");
+        add_duration(out, last_us + (uint64_t)text->options->found_us);
+        gdn__textbuf_add(out, " after its last request");
+    } else if (last_us > 0) {
+        gdn__textbuf_add(out, ", last request ");
+        add_duration(out, last_us);
+        gdn__textbuf_add(out, " before the cut");
+    }
+    add_standing(text);
+    gdn__textbuf_add_char(out, '\n');
+}
+
+static void add_tail(struct text *text, const struct gdn_deadlock *deadlock)
+{
+    if (deadlock->tail_count == 0) return;
+    paint(text, FAINT);
+    gdn__textbuf_add(text->out, "  behind it: ");
+    for (size_t i = 0; i < deadlock->tail_count && i < NAMES_MAX; i++) {
+        if (i > 0) gdn__textbuf_add(text->out, ", ");
+        gdn__show_process(text->out, text->verdict, deadlock->tail[i], false);
+    }
+    if (deadlock->tail_count > NAMES_MAX) {
+        gdn__textbuf_addf(text->out, " and %zu more", deadlock->tail_count - NAMES_MAX);
+    }
+    paint(text, OFF);
+    gdn__textbuf_add_char(text->out, '\n');
+}
+
+static void add_victims(struct text *text, const struct gdn_deadlock *deadlock)
+{
+    struct gdn__textbuf *out = text->out;
+    gdn__textbuf_add(out, plural(deadlock->victim_count, "  victim: ", "  victims: "));
+    for (size_t i = 0; i < deadlock->victim_count && i < NAMES_MAX; i++) {
+        const struct gdn_victim *victim = &deadlock->victims[i];
+        if (i > 0) gdn__textbuf_add(out, "; ");
+        paint(text, STRONG);
+        gdn__show_process(out, text->verdict, victim->process, true);
+        paint(text, OFF);
+        gdn__textbuf_add(out, " at ");
+        gdn__show_party(out, text->verdict, victim->party);
+    }
+    if (deadlock->victim_count > NAMES_MAX) {
+        gdn__textbuf_addf(out, " and %zu more", deadlock->victim_count - NAMES_MAX);
+    }
+    gdn__textbuf_add(out, ", ");
+    gdn__textbuf_add_shown(out, deadlock->victim_reason);
+    gdn__textbuf_add_char(out, '\n');
+}
+
+static void add_reorder(struct text *text, const struct gdn_deadlock *deadlock)
+{
+    gdn__textbuf_add(text->out, "  way out: serve ");
+    for (size_t i = 0; i < deadlock->reorder_count && i < NAMES_MAX; i++) {
+        if (i > 0) gdn__textbuf_add(text->out, ", ");
+        gdn__show_process(text->out, text->verdict, deadlock->reorder[i].first, false);
+        gdn__textbuf_add(text->out, " before ");
+        gdn__show_process(text->out, text->verdict, deadlock->reorder[i].second, false);
+    }
+    if (deadlock->reorder_count > NAMES_MAX) {
+        gdn__textbuf_addf(text->out, " and %zu more", deadlock->reorder_count - NAMES_MAX);
+    }
+    gdn__textbuf_add(text->out, "; nobody need be aborted\n");
+}
+
+static void add_way_out(struct text *text, const struct gdn_deadlock *deadlock)
+{
+    if (deadlock->victim_count > 0) {
+        add_victims(text, deadlock);
+    } else if (deadlock->reorder_count > 0) {
+        add_reorder(text, deadlock);
+    } else {
+        gdn__textbuf_add(text->out, "  victim: none");
+        if (deadlock->victim_reason[0] != '\0') gdn__textbuf_add(text->out, "; ");
+        gdn__textbuf_add_shown(text->out, deadlock->victim_reason);
+        gdn__textbuf_add_char(text->out, '\n');
+    }
+}
+
+static void add_picture(struct text *text, const struct gdn_deadlock *deadlock)
+{
+    if (text->options->no_picture) return;
+    struct gdn__textbuf ring = {0};
+    gdn__render_ring(text->verdict, deadlock, text->options->colour, &ring);
+    if (ring.failed) text->out->failed = true;
+    if (ring.length > 0 && !ring.failed) {
+        gdn__textbuf_add_char(text->out, '\n');
+        gdn__textbuf_add(text->out, ring.text);
+    }
+    gdn__textbuf_fini(&ring);
+}
+
+/* ---- The verdict ---- */
+
+static void add_no_deadlock(struct text *text)
+{
+    const gdn_verdict *verdict = text->verdict;
+    size_t nodes = verdict->cut->node_count;
+    gdn__textbuf_add(text->out, verdict->complete ? "no deadlock"
+                                                  : "no deadlock that the nodes' answers prove");
+    gdn__textbuf_addf(text->out, ": %zu %s, %zu %s, %zu waiting", nodes,
+                      plural(nodes, "node", "nodes"), verdict->process_count,
+                      plural(verdict->process_count, "process", "processes"),
+                      verdict->waiting_count);
+    add_standing(text);
+    gdn__textbuf_add_char(text->out, '\n');
+}
+
+void gdn__render_text(const gdn_verdict *verdict, const struct gdn__render_options *options,
+                      struct gdn__textbuf *out)
+{
+    struct text text = {.verdict = verdict, .options = options, .out = out};
+    if (verdict->deadlock_count == 0) add_no_deadlock(&text);
+    for (size_t i = 0; i < verdict->deadlock_count; i++) {
+        const struct gdn_deadlock *deadlock = &verdict->deadlocks[i];
+        if (i > 0) gdn__textbuf_add_char(out, '\n');
+        add_headline(&text, deadlock);
+        add_edges(&text, deadlock);
+        add_model(&text, deadlock->model);
+        add_tail(&text, deadlock);
+        add_way_out(&text, deadlock);
+        add_picture(&text, deadlock);
+    }
+}

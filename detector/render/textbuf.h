@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Text that grows, and the two ways in which untrusted names may enter it.
+ *
+ * Appending cannot fail visibly: when memory runs out the buffer remembers it, swallows the rest
+ * and says so once, in failed. So writers need no error path of their own. */
+#ifndef GDN_RENDER_TEXTBUF_H
+#define GDN_RENDER_TEXTBUF_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct gdn__textbuf {
+    char *text; /* NUL-terminated once anything was appended; NULL before. */
+    size_t length;
+    size_t capacity;
+    bool failed;
+};
+
+/* Start with {0}. Frees the text. */
+void gdn__textbuf_fini(struct gdn__textbuf *buffer);
+
+void gdn__textbuf_add(struct gdn__textbuf *buffer, const char *text);
+void gdn__textbuf_add_bytes(struct gdn__textbuf *buffer, const void *bytes, size_t length);
+void gdn__textbuf_add_char(struct gdn__textbuf *buffer, char c);
+void gdn__textbuf_add_repeated(struct gdn__textbuf *buffer, char c, size_t count);
+void gdn__textbuf_addf(struct gdn__textbuf *buffer, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Append one code point as UTF-8. */
+void gdn__textbuf_add_code(struct gdn__textbuf *buffer, uint32_t code);
+
+/* Append @p text as a terminal may see it: bytes that are not UTF-8 become \xHH; control
+ * characters, line separators and marks that turn the writing direction become \u{HHHH}. */
+void gdn__textbuf_add_shown(struct gdn__textbuf *buffer, const char *text);
+
+/* The next code point of @p text (not at its end) and its length in bytes. False when the bytes
+ * there are not UTF-8; then *code is the first byte and *bytes is 1. */
+bool gdn__next_code(const char *text, uint32_t *code, size_t *bytes);
+
+/* True for a code point that must not reach a terminal as it is. */
+bool gdn__code_is_hidden(uint32_t code);
+
+/* Code points in valid UTF-8: the columns it takes. */
+size_t gdn__code_count(const char *text);
+
+/* True when all of @p text is UTF-8. */
+bool gdn__text_is_utf8(const char *text);
+
+#endif
