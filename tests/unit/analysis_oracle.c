@@ -1,0 +1,509 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "analysis_oracle.h"
+#include <string.h>
+
+/* ---- What the mail says, looked up each time ---- */
+
+static bool incomplete(const struct world *w)
+{
+    for (int n = 0; n < NODES; n++) {
+        if (!w->reported[n]) return true;
+        for (int m = 0; m < NODES; m++) {
+            if (m != n && w->open[m][n]) return true;
+        }
+    }
+    return false;
+}
+
+static bool any_open(const struct world *w)
+{
+    for (int n = 0; n < NODES; n++) {
+        for (int m = 0; m < NODES; m++) {
+            if (w->reported[n] && w->open[m][n]) return true;
+        }
+    }
+    return false;
+}
+
+static bool certain(const struct world *w, int issuer, int home)
+{
+    return w->reported[issuer] && w->reported[home] && !w->open[issuer][home];
+}
+
+/* Messages to nodes without a report were not recorded. */
+static const struct world_message *recorded(const struct world *w, int i)
+{
+    return w->reported[w->messages[i].to] ? &w->messages[i] : NULL;
+}
+
+/* @p position: of the request among all messages; NOWHERE: it had arrived. */
+static bool given_up(const struct world *w, int home, int process, int issuer, uint64_t ticket,
+                     int position)
+{
+    for (int i = 0; i < w->message_count; i++) {
+        const struct world_message *m = recorded(w, i);
+        if (m == NULL || m->from != issuer || m->to != home) continue;
+        bool ends = m->verb == GDN_VERB_CANCEL || m->verb == GDN_VERB_RELEASE;
+        if (ends && m->ticket == ticket) return true;
+        if (m->verb == GDN_VERB_END && m->process == process && i > position) return true;
+    }
+    return false;
+}
+
+static bool released_unnamed(const struct world *w, const struct world_hold *hold)
+{
+    int home = w->home_of[hold->resource];
+    for (int i = 0; i < w->message_count; i++) {
+        const struct world_message *m = recorded(w, i);
+        if (m == NULL || m->verb != GDN_VERB_RELEASE || m->ticket != 0) continue;
+        if (m->to != home || m->process != hold->process || m->resource != hold->resource) continue;
+        if (m->from == hold->issuer) return true;
+        bool senders_own = false;
+        for (int h = 0; h < w->hold_count; h++) {
+            const struct world_hold *other = &w->holds[h];
+            senders_own |= other->resource == hold->resource && other->process == hold->process &&
+                           other->issuer == m->from;
+        }
+        if (!senders_own) return true;
+    }
+    return false;
+}
+
+static bool stands(const struct world *w, const struct world_hold *hold)
+{
+    int home = w->home_of[hold->resource];
+    return certain(w, hold->issuer, home) &&
+           !given_up(w, home, hold->process, hold->issuer, hold->ticket, NOWHERE) &&
+           !released_unnamed(w, hold);
+}
+
+static bool ended_by_mail(const struct world *w, const struct world_wait *wait)
+{
+    for (int i = 0; i < w->message_count; i++) {
+        const struct world_message *m = recorded(w, i);
+        if (m == NULL || m->to != wait->node) continue;
+        bool grant = m->verb == GDN_VERB_GRANT, wake = m->verb == GDN_VERB_WAKE;
+        if (!grant && !wake) continue;
+        bool of_listing = wake && m->by != NOWHERE;
+        if (of_listing && wait->resource == NOWHERE) continue;
+        if (m->ticket != 0 && m->ticket == wait->ticket) return true;
+        if (m->ticket != 0 || of_listing) continue;
+        if (m->process == wait->process && m->resource == wait->resource) return true;
+    }
+    return false;
+}
+
+/* ---- Tickets ---- */
+
+int oracle_find(const struct oracle *o, int node, uint64_t number)
+{
+    for (int t = 0; t < o->ticket_count; t++) {
+        if (o->tickets[t].node == node && o->tickets[t].number == number) return t;
+    }
+    return NOWHERE;
+}
+
+static void add_ticket(struct oracle *o, int process, int node, uint64_t number, int wait,
+                       bool direct)
+{
+    assert_true(o->ticket_count < THINGS * 2);
+    o->tickets[o->ticket_count++] = (struct oracle_ticket){
+        .process = process, .node = node, .number = number, .wait = wait, .direct = direct};
+    o->waiting[process] = true;
+}
+
+static void add_listed(struct oracle *o)
+{
+    const struct world *w = o->world;
+    for (int i = 0; i < w->wait_count; i++) {
+        const struct world_wait *wait = &w->waits[i];
+        if (!w->reported[wait->node] || !w->waits_listed[wait->node]) continue;
+        if (ended_by_mail(w, wait)) continue;
+        add_ticket(o, wait->process, wait->node, wait->ticket, i, wait->resource == NOWHERE);
+    }
+}
+
+/* ---- Places, in the order in which they see each other ---- */
+
+struct place {
+    int process, issuer, channel, position; /* channel: the sender; NOWHERE: recorded. */
+    uint64_t ticket;
+    uint8_t mode, flags;
+    bool blocked;
+};
+
+struct line {
+    struct world_hold holds[THINGS];
+    int hold_count;
+    struct place places[THINGS];
+    int place_count;
+};
+
+static void add_place(struct oracle *o, struct line *line, int home, struct place place)
+{
+    const struct world *w = o->world;
+    if ((place.flags & GDN_REQUEST_NO_WAIT) != 0) return;
+    if (given_up(w, home, place.process, place.issuer, place.ticket, place.position)) return;
+    bool lists = w->reported[place.issuer] && w->waits_listed[place.issuer];
+    if (!certain(w, place.issuer, home)) {
+        if (place.channel == NOWHERE && !lists) o->waiting[place.process] = true;
+        return;
+    }
+    if (!lists && oracle_find(o, place.issuer, place.ticket) == NOWHERE) {
+        add_ticket(o, place.process, place.issuer, place.ticket, NOWHERE, false);
+    }
+    line->places[line->place_count++] = place;
+}
+
+static void draw_line(struct oracle *o, int resource, struct line *line)
+{
+    const struct world *w = o->world;
+    int home = w->home_of[resource];
+    line->hold_count = line->place_count = 0;
+    if (!w->reported[home]) return;
+    for (int i = 0; i < w->hold_count; i++) {
+        if (w->holds[i].resource != resource || !stands(w, &w->holds[i])) continue;
+        line->holds[line->hold_count++] = w->holds[i];
+    }
+    for (int i = 0; i < w->entry_count; i++) {
+        const struct world_entry *e = &w->entries[i];
+        if (e->resource != resource) continue;
+        add_place(o, line, home,
+                  (struct place){.process = e->process,
+                                 .issuer = e->issuer,
+                                 .channel = NOWHERE,
+                                 .position = NOWHERE,
+                                 .ticket = e->ticket,
+                                 .mode = e->mode});
+    }
+    for (int i = 0; i < w->message_count; i++) {
+        const struct world_message *m = &w->messages[i];
+        if (m->verb != GDN_VERB_REQUEST || m->resource != resource || m->to != home) continue;
+        add_place(o, line, home,
+                  (struct place){.process = m->process,
+                                 .issuer = m->from,
+                                 .channel = m->from,
+                                 .position = i,
+                                 .ticket = m->ticket,
+                                 .mode = m->mode,
+                                 .flags = m->flags});
+    }
+}
+
+/* ---- Who blocks whom ---- */
+
+static bool clash(const struct world *w, uint8_t request, uint8_t held)
+{
+    return (w->modes.conflicts[request] >> held & 1) != 0;
+}
+
+static void add_blocker(struct oracle *o, int ticket, struct oracle_blocker blocker)
+{
+    if (ticket == NOWHERE) return;
+    struct oracle_ticket *t = &o->tickets[ticket];
+    assert_true(t->blocker_count < BLOCKERS);
+    t->blockers[t->blocker_count++] = blocker;
+}
+
+static bool is_seen_by(const struct world *w, const struct line *line, int resource, int later,
+                       int earlier)
+{
+    const struct place *l = &line->places[later], *e = &line->places[earlier];
+    if (w->unordered[resource] || earlier >= later) return false;
+    if (l->channel == NOWHERE) return true;
+    /* In flight: a conversion and a request for the front pass all that is queued. */
+    if ((l->flags & GDN_REQUEST_FRONT) != 0) return false;
+    for (int h = 0; h < line->hold_count; h++) {
+        if (line->holds[h].process == l->process) return false;
+    }
+    return e->channel == NOWHERE || e->channel == l->channel;
+}
+
+static void find_blockers(struct oracle *o, struct line *line, int resource)
+{
+    const struct world *w = o->world;
+    for (int i = 0; i < line->place_count; i++) {
+        struct place *p = &line->places[i];
+        int ticket = oracle_find(o, p->issuer, p->ticket);
+        uint16_t own = 0;
+        for (int h = 0; h < line->hold_count; h++) {
+            if (line->holds[h].process == p->process) own |= (uint16_t)(1u << line->holds[h].mode);
+        }
+        if (own != 0 && gdn_modes_cover(&w->modes, own, p->mode)) continue;
+        for (int h = 0; h < line->hold_count; h++) {
+            const struct world_hold *hold = &line->holds[h];
+            if (hold->process == p->process || !clash(w, p->mode, hold->mode)) continue;
+            p->blocked = true;
+            int branch = hold->brief ? hold->issuer : NOWHERE;
+            add_blocker(o, ticket, (struct oracle_blocker){hold->process, branch, false});
+        }
+        for (int j = 0; j < i; j++) {
+            const struct place *e = &line->places[j];
+            if (e->process == p->process || !clash(w, p->mode, e->mode)) continue;
+            if (!is_seen_by(w, line, resource, i, j)) continue;
+            p->blocked = true;
+            int branch = (e->flags & GDN_REQUEST_BRIEF) != 0 ? e->issuer : NOWHERE;
+            add_blocker(o, ticket, (struct oracle_blocker){e->process, branch, e->blocked});
+        }
+    }
+}
+
+/* ---- Direct needs ---- */
+
+static int wakes_for(const struct world *w, const struct world_wait *wait, int by)
+{
+    int count = 0;
+    for (int i = 0; i < w->message_count; i++) {
+        const struct world_message *m = recorded(w, i);
+        if (m == NULL || m->verb != GDN_VERB_WAKE || m->by != by || m->to != wait->node) continue;
+        bool fits = m->ticket == 0 ? m->process == wait->process : m->ticket == wait->ticket;
+        count += fits;
+    }
+    return count;
+}
+
+static bool given_back(const struct world *w, int process, int resource)
+{
+    for (int i = 0; i < w->message_count; i++) {
+        const struct world_message *m = recorded(w, i);
+        if (m == NULL || m->process != process) continue;
+        if (m->verb == GDN_VERB_END) return true;
+        bool gives = m->verb == GDN_VERB_RELEASE || m->verb == GDN_VERB_CANCEL;
+        if (gives && m->resource == resource) return true;
+    }
+    return false;
+}
+
+static bool met_by_mail(const struct world *w, const struct world_wait *wait, int index)
+{
+    const struct world_need *need = &wait->needs[index];
+    for (int n = 0; n < NODES; n++) {
+        if (n != wait->node && w->open[n][wait->node]) return true;
+    }
+    if (need->resource != NOWHERE) {
+        if (any_open(w) || given_back(w, need->process, need->resource)) return true;
+    }
+    int earlier =
+        0; /* Listings of that process before, not met otherwise: they take wakes first. */
+    for (int i = 0; i < index; i++) {
+        const struct world_need *other = &wait->needs[i];
+        if (other->kind != GDN_NEED_PROCESS || other->process != need->process) continue;
+        bool back = other->resource != NOWHERE && given_back(w, other->process, other->resource);
+        if (!back) earlier++;
+    }
+    return earlier < wakes_for(w, wait, need->process);
+}
+
+/* ---- Satisfaction: free[p][n] says that p's branch at n goes on ---- */
+
+struct freedom {
+    bool branch[PROCESSES][NODES];
+};
+
+static bool goes_on(const struct freedom *f, int process, int branch)
+{
+    if (branch != NOWHERE) return f->branch[process][branch];
+    for (int n = 0; n < NODES; n++) {
+        if (!f->branch[process][n]) return false;
+    }
+    return true;
+}
+
+/* Reads one need and its children; *index moves behind them. */
+static bool is_met(const struct world *w, const struct world_wait *wait, const struct freedom *f,
+                   int *index)
+{
+    int at = (*index)++;
+    const struct world_need *need = &wait->needs[at];
+    if (need->kind == GDN_NEED_PROCESS) {
+        return met_by_mail(w, wait, at) || goes_on(f, need->process, need->branch);
+    }
+    uint32_t met = 0;
+    for (uint32_t i = 0; i < need->children; i++) met += is_met(w, wait, f, index);
+    return met >= need->at_least || (incomplete(w) && need->at_least < need->children);
+}
+
+static bool is_served(const struct oracle *o, int ticket, const struct freedom *f)
+{
+    const struct oracle_ticket *t = &o->tickets[ticket];
+    bool served = true;
+    if (t->direct) {
+        const struct world_wait *wait = &o->world->waits[t->wait];
+        for (int index = 0; index < wait->need_count;) {
+            if (!is_met(o->world, wait, f, &index)) served = false;
+        }
+        return served;
+    }
+    for (int i = 0; i < t->blocker_count; i++) {
+        if (!goes_on(f, t->blockers[i].process, t->blockers[i].branch)) served = false;
+    }
+    return served;
+}
+
+/* The stuck branches: of all the sets of branches none of which has all of its tickets served with
+ * the others going on, the union. It is itself such a set, found by striking out from all. */
+static void find_stuck(struct oracle *o)
+{
+    struct freedom f;
+    memset(&f, 0, sizeof f);
+    for (bool changed = true; changed;) {
+        changed = false;
+        for (int p = 0; p < PROCESSES; p++) {
+            for (int n = 0; n < NODES; n++) {
+                if (f.branch[p][n]) continue;
+                bool held_up = false;
+                for (int t = 0; t < o->ticket_count; t++) {
+                    bool of_branch = o->tickets[t].process == p && o->tickets[t].node == n;
+                    if (of_branch && !is_served(o, t, &f)) held_up = true;
+                }
+                if (held_up) continue;
+                f.branch[p][n] = changed = true;
+            }
+        }
+    }
+    for (int p = 0; p < PROCESSES; p++) o->stuck[p] = !goes_on(&f, p, NOWHERE);
+    for (int t = 0; t < o->ticket_count; t++) o->tickets[t].stuck = !is_served(o, t, &f);
+}
+
+/* The same by definition, where whole processes are all that is waited for: try every set. */
+static void try_every_set(const struct oracle *o)
+{
+    unsigned all_stuck = 0;
+    for (unsigned set = 0; set < 1u << PROCESSES; set++) {
+        struct freedom f;
+        for (int p = 0; p < PROCESSES; p++) {
+            for (int n = 0; n < NODES; n++) f.branch[p][n] = (set >> p & 1) == 0;
+        }
+        unsigned held_up = 0;
+        for (int t = 0; t < o->ticket_count; t++) {
+            if (!is_served(o, t, &f)) held_up |= 1u << o->tickets[t].process;
+        }
+        if ((set & ~held_up) == 0) all_stuck |= set;
+    }
+    for (int p = 0; p < PROCESSES; p++) {
+        assert_int_equal(o->stuck[p], (all_stuck >> p & 1) != 0);
+    }
+}
+
+bool oracle_frees(const struct oracle *o, uint64_t tickets, unsigned gone)
+{
+    uint64_t served = ~tickets;
+    for (int bit = o->ticket_count; bit < 64; bit++) served |= UINT64_C(1) << bit;
+    for (bool changed = true; changed;) {
+        changed = false;
+        struct freedom f;
+        memset(&f, 1, sizeof f);
+        for (int t = 0; t < o->ticket_count; t++) {
+            bool removed = (gone >> o->tickets[t].process & 1) != 0;
+            bool open = (served >> t & 1) == 0 && !removed;
+            if (open) f.branch[o->tickets[t].process][o->tickets[t].node] = false;
+        }
+        for (int t = 0; t < o->ticket_count; t++) {
+            if ((served >> t & 1) != 0 || !is_served(o, t, &f)) continue;
+            served |= UINT64_C(1) << t;
+            changed = true;
+        }
+    }
+    /* A removed process's own tickets are gone with it. */
+    for (int t = 0; t < o->ticket_count; t++) {
+        if ((gone >> o->tickets[t].process & 1) != 0) served |= UINT64_C(1) << t;
+    }
+    return served == UINT64_MAX;
+}
+
+/* ---- Cores of all-of waits ---- */
+
+static bool has_choice(const struct oracle *o, const struct oracle_ticket *t)
+{
+    if (!t->direct) return false;
+    const struct world_wait *wait = &o->world->waits[t->wait];
+    for (int i = 0; i < wait->need_count; i++) {
+        const struct world_need *need = &wait->needs[i];
+        if (need->kind == GDN_NEED_GROUP && need->at_least < need->children) return true;
+    }
+    return false;
+}
+
+/* Direct needs of a ticket without a choice are blockers like others. */
+static void list_direct_blockers(struct oracle *o, int ticket)
+{
+    struct oracle_ticket *t = &o->tickets[ticket];
+    const struct world_wait *wait = &o->world->waits[t->wait];
+    for (int i = 0; i < wait->need_count; i++) {
+        const struct world_need *need = &wait->needs[i];
+        if (need->kind != GDN_NEED_PROCESS || met_by_mail(o->world, wait, i)) continue;
+        add_blocker(o, ticket, (struct oracle_blocker){need->process, need->branch, need->queued});
+    }
+}
+
+static void find_cores(struct oracle *o)
+{
+    int count = o->ticket_count;
+    for (int t = 0; t < count; t++) {
+        struct oracle_ticket *from = &o->tickets[t];
+        for (int u = 0; from->stuck && u < count; u++) {
+            const struct oracle_ticket *to = &o->tickets[u];
+            for (int i = 0; to->stuck && i < from->blocker_count; i++) {
+                const struct oracle_blocker *b = &from->blockers[i];
+                bool of_branch = b->branch == NOWHERE || b->branch == to->node;
+                if (b->process == to->process && of_branch) from->next[u] = true;
+            }
+        }
+        memcpy(from->reach, from->next, sizeof from->reach);
+    }
+    for (int via = 0; via < count; via++) {
+        for (int t = 0; t < count; t++) {
+            for (int u = 0; o->tickets[t].reach[via] && u < count; u++) {
+                o->tickets[t].reach[u] |= o->tickets[via].reach[u];
+            }
+        }
+    }
+    for (int t = count - 1; t >= 0; t--) {
+        o->tickets[t].core = NOWHERE;
+        for (int u = count - 1; u >= 0; u--) {
+            if (o->tickets[t].reach[u] && o->tickets[u].reach[t]) o->tickets[t].core = u;
+        }
+    }
+}
+
+void oracle_judge(struct oracle *o, const struct world *world)
+{
+    static struct line lines[RESOURCES];
+    memset(o, 0, sizeof *o);
+    o->world = world;
+    memset(lines, 0, sizeof lines);
+    add_listed(o);
+    for (int r = 0; r < RESOURCES; r++) draw_line(o, r, &lines[r]);
+    for (int r = 0; r < RESOURCES; r++) find_blockers(o, &lines[r], r);
+    find_stuck(o);
+
+    bool branches = false;
+    o->all_of = true;
+    for (int t = 0; t < o->ticket_count; t++) {
+        struct oracle_ticket *ticket = &o->tickets[t];
+        if (ticket->direct && has_choice(o, ticket)) {
+            if (ticket->stuck) o->all_of = false;
+        } else if (ticket->direct) {
+            list_direct_blockers(o, t);
+        }
+        for (int i = 0; i < ticket->blocker_count; i++) {
+            branches |= ticket->blockers[i].branch != NOWHERE;
+        }
+        if (ticket->direct) {
+            const struct world_wait *wait = &world->waits[ticket->wait];
+            for (int i = 0; i < wait->need_count; i++) {
+                branches |=
+                    wait->needs[i].kind == GDN_NEED_PROCESS && wait->needs[i].branch != NOWHERE;
+            }
+        }
+    }
+    if (!branches) try_every_set(o);
+    if (o->all_of) find_cores(o);
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What a small world means, by definition and without haste: every message is looked up when it
+ * matters, every blocker is listed by itself, and what is stuck is found by trying every set. */
+#ifndef GDN_TESTS_ANALYSIS_ORACLE_H
+#define GDN_TESTS_ANALYSIS_ORACLE_H
+
+#include "analysis_world.h"
+
+#define BLOCKERS 512
+
+/* "That ticket waits for that process", or for its branch at one node. */
+struct oracle_blocker {
+    int process, branch; /* branch NOWHERE: the whole process. */
+    bool queued;
+};
+
+struct oracle_ticket {
+    int process, node;
+    uint64_t number;
+    int wait; /* In the world's waits[]; NOWHERE: only its home knows it. */
+    bool direct;
+    struct oracle_blocker blockers[BLOCKERS]; /* Of a lock: all of them. */
+    int blocker_count;
+    bool stuck;
+    /* Over ticket numbers of the oracle, among the stuck, for all-of waits: */
+    bool next[THINGS * 2]; /* It waits for a process or branch that needs that ticket. */
+    bool reach[THINGS * 2];
+    int core; /* The lowest ticket of its core; NOWHERE: in none. */
+};
+
+struct oracle {
+    const struct world *world;
+    struct oracle_ticket tickets[THINGS * 2];
+    int ticket_count;
+    bool waiting[PROCESSES]; /* It has a ticket, also one of unknown blockers. */
+    bool stuck[PROCESSES];
+    bool all_of; /* No stuck ticket has a choice. */
+};
+
+/* Judge the world. */
+void oracle_judge(struct oracle *oracle, const struct world *world);
+
+/* Whether all of @p tickets (a bit each) are served if the processes in @p gone (a bit each) go
+ * away and every ticket that is not in the set is served. */
+bool oracle_frees(const struct oracle *oracle, uint64_t tickets, unsigned gone);
+
+/* The ticket of that name; NOWHERE. */
+int oracle_find(const struct oracle *oracle, int node, uint64_t number);
+
+#endif

@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "analysis_world.h"
+#include <stdio.h>
+#include <string.h>
+
+uint64_t world_random(uint64_t *seed)
+{
+    uint64_t x = *seed += UINT64_C(0x9e3779b97f4a7c15);
+    x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    x = (x ^ (x >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return x ^ (x >> 31);
+}
+
+int world_below(uint64_t *seed, int limit)
+{
+    return (int)(world_random(seed) % (uint64_t)limit);
+}
+
+static bool chance(uint64_t *seed, int percent)
+{
+    return world_below(seed, 100) < percent;
+}
+
+/* ---- Making ---- */
+
+/* Default modes, or three of which any pair may conflict, in one direction or both. */
+static void make_modes(struct world *w, uint64_t *seed)
+{
+    static const char *const names[] = {"a", "b", "c"};
+    w->modes = gdn_modes_default();
+    if (chance(seed, 60)) return;
+    w->modes.count = 3;
+    for (int m = 0; m < 3; m++) {
+        w->modes.names[m] = names[m];
+        w->modes.conflicts[m] = (uint16_t)world_below(seed, 8);
+    }
+}
+
+static void make_places(struct world *w, uint64_t *seed)
+{
+    for (int r = 0; r < RESOURCES; r++) {
+        w->home_of[r] = world_below(seed, NODES);
+        w->unordered[r] = chance(seed, 15);
+    }
+    int missing = chance(seed, 20) ? world_below(seed, NODES) : NOWHERE;
+    for (int n = 0; n < NODES; n++) {
+        w->reported[n] = n != missing;
+        w->waits_listed[n] = chance(seed, 90);
+        for (int to = 0; to < NODES; to++) {
+            bool late = n == missing ? chance(seed, 80) : missing != NOWHERE && chance(seed, 10);
+            w->open[n][to] = n != to && late;
+        }
+    }
+    for (int p = 0; p < PROCESSES; p++) {
+        w->abortable[p] = chance(seed, 85);
+        w->started_us[p] = chance(seed, 20) ? 0 : 1000000 * (1 + world_below(seed, 4));
+    }
+}
+
+static void add_message(struct world *w, struct world_message message)
+{
+    bool fits = w->message_count < THINGS && message.from != message.to;
+    if (fits) w->messages[w->message_count++] = message;
+}
+
+/* What may become of a ticket for a lock between its request and the cut. */
+enum fate {
+    FATE_HELD,
+    FATE_GRANTED, /* The grant is in flight. */
+    FATE_QUEUED,
+    FATE_QUEUED_TOO, /* The commonest fate counts twice. */
+    FATE_ASKED,      /* The request is in flight. */
+    FATE_ASKED_AND_GONE,
+    FATE_CANCELLED_QUEUED,
+    FATE_CANCELLED_HELD,
+    FATE_RELEASED,
+    FATE_RELEASED_UNNAMED,
+    FATE_QUEUED_UNWAITED,
+    FATE_REFUSED,
+    FATE_UNKNOWN_AT_HOME,
+    FATE_COUNT
+};
+
+static bool is_listed(enum fate fate)
+{
+    return fate == FATE_GRANTED || fate == FATE_QUEUED || fate == FATE_QUEUED_TOO ||
+           fate == FATE_ASKED || fate == FATE_REFUSED || fate == FATE_UNKNOWN_AT_HOME;
+}
+
+static bool is_held(enum fate fate)
+{
+    return fate == FATE_HELD || fate == FATE_GRANTED || fate == FATE_CANCELLED_HELD ||
+           fate == FATE_RELEASED || fate == FATE_RELEASED_UNNAMED;
+}
+
+static bool is_queued(enum fate fate)
+{
+    return fate == FATE_QUEUED || fate == FATE_QUEUED_TOO || fate == FATE_CANCELLED_QUEUED ||
+           fate == FATE_QUEUED_UNWAITED;
+}
+
+static void send_of(struct world *w, uint64_t *seed, enum fate fate, struct world_message message)
+{
+    struct world_message back = message;
+    back.from = message.to;
+    back.to = message.from;
+    if (fate == FATE_ASKED || fate == FATE_ASKED_AND_GONE) {
+        message.verb = GDN_VERB_REQUEST;
+        if (chance(seed, 20)) message.flags = (uint8_t)world_below(seed, 8);
+        add_message(w, message);
+        message.flags = 0;
+    }
+    if (fate == FATE_GRANTED) back.verb = GDN_VERB_GRANT;
+    if (fate == FATE_REFUSED) back.verb = GDN_VERB_WAKE;
+    if (fate == FATE_GRANTED || fate == FATE_REFUSED) add_message(w, back);
+    bool cancelled =
+        fate == FATE_ASKED_AND_GONE || fate == FATE_CANCELLED_QUEUED || fate == FATE_CANCELLED_HELD;
+    if (cancelled) message.verb = GDN_VERB_CANCEL;
+    if (fate == FATE_RELEASED || fate == FATE_RELEASED_UNNAMED) message.verb = GDN_VERB_RELEASE;
+    if (fate == FATE_RELEASED_UNNAMED) message.ticket = 0;
+    if (message.verb == GDN_VERB_CANCEL || message.verb == GDN_VERB_RELEASE)
+        add_message(w, message);
+}
+
+static void make_lock_ticket(struct world *w, uint64_t *seed)
+{
+    enum fate fate = (enum fate)world_below(seed, FATE_COUNT);
+    int process = world_below(seed, PROCESSES), issuer = world_below(seed, NODES);
+    int resource = world_below(seed, RESOURCES), home = w->home_of[resource];
+    if (chance(seed, 60)) issuer = process % NODES;
+    if (chance(seed, 50)) fate = chance(seed, 50) ? FATE_HELD : FATE_QUEUED;
+    if (issuer == home && !is_held(fate)) fate = FATE_QUEUED;
+    if (issuer == home && is_held(fate)) fate = FATE_HELD;
+    uint8_t mode = (uint8_t)world_below(seed, (int)w->modes.count);
+    uint64_t ticket = ++w->last_ticket[issuer];
+    if (is_held(fate)) {
+        w->holds[w->hold_count++] =
+            (struct world_hold){resource, process, issuer, ticket, mode, chance(seed, 20)};
+    }
+    if (is_queued(fate)) {
+        w->entries[w->entry_count++] =
+            (struct world_entry){resource, process, issuer, ticket, mode};
+    }
+    if (is_listed(fate)) {
+        w->waits[w->wait_count++] = (struct world_wait){.node = issuer,
+                                                        .process = process,
+                                                        .resource = resource,
+                                                        .ticket = ticket,
+                                                        .mode = mode};
+    }
+    struct world_message message = {.from = issuer,
+                                    .to = home,
+                                    .process = process,
+                                    .resource = resource,
+                                    .by = NOWHERE,
+                                    .ticket = ticket,
+                                    .mode = mode};
+    send_of(w, seed, fate, message);
+}
+
+static void make_need(struct world *w, uint64_t *seed, struct world_wait *wait, bool any, int depth)
+{
+    if (wait->need_count == NEEDS) return;
+    struct world_need *need = &wait->needs[wait->need_count++];
+    int room = (NEEDS - wait->need_count) / 3;
+    if (depth < 2 && room >= 2 && chance(seed, any ? 50 : 20)) {
+        int children = 1 + world_below(seed, room < 3 ? room : 3);
+        int at_least = any ? 1 + world_below(seed, children) : children;
+        *need = (struct world_need){
+            .kind = GDN_NEED_GROUP, .at_least = (uint32_t)at_least, .children = (uint32_t)children};
+        int before = wait->need_count;
+        for (int i = 0; i < children; i++) make_need(w, seed, wait, any, depth + 1);
+        assert_true(wait->need_count - before >= children);
+        return;
+    }
+    *need =
+        (struct world_need){.kind = GDN_NEED_PROCESS,
+                            .process = world_below(seed, PROCESSES),
+                            .resource = chance(seed, 30) ? world_below(seed, RESOURCES) : NOWHERE,
+                            .branch = chance(seed, 20) ? world_below(seed, NODES) : NOWHERE,
+                            .queued = chance(seed, 20)};
+}
+
+static void make_direct_wait(struct world *w, uint64_t *seed, bool any)
+{
+    struct world_wait *wait = &w->waits[w->wait_count++];
+    int process = world_below(seed, PROCESSES);
+    int node = chance(seed, 60) ? process % NODES : world_below(seed, NODES);
+    *wait = (struct world_wait){
+        .node = node, .process = process, .resource = NOWHERE, .ticket = ++w->last_ticket[node]};
+    int needs = 1 + world_below(seed, 2);
+    for (int i = 0; i < needs; i++) make_need(w, seed, wait, any, 0);
+    if (!chance(seed, 30)) return;
+
+    const struct world_need *woken = &wait->needs[world_below(seed, wait->need_count)];
+    bool named = woken->kind == GDN_NEED_PROCESS && chance(seed, 90);
+    add_message(w, (struct world_message){.verb = GDN_VERB_WAKE,
+                                          .from = world_below(seed, NODES),
+                                          .to = node,
+                                          .process = process,
+                                          .resource = NOWHERE,
+                                          .by = named ? woken->process : NOWHERE,
+                                          .ticket = chance(seed, 70) ? wait->ticket : 0});
+}
+
+/* A process ends its work between two nodes; what it asked before that goes with it. */
+static void make_end(struct world *w, uint64_t *seed)
+{
+    add_message(w, (struct world_message){.verb = GDN_VERB_END,
+                                          .from = world_below(seed, NODES),
+                                          .to = world_below(seed, NODES),
+                                          .process = world_below(seed, PROCESSES),
+                                          .resource = NOWHERE,
+                                          .by = NOWHERE});
+}
+
+void world_make(struct world *w, uint64_t *seed, bool any)
+{
+    memset(w, 0, sizeof *w);
+    make_modes(w, seed);
+    make_places(w, seed);
+    int steps = 3 + world_below(seed, 12);
+    int direct = any ? 40 : chance(seed, 50) ? 15 : 0;
+    for (int i = 0; i < steps; i++) {
+        if (chance(seed, direct)) {
+            make_direct_wait(w, seed, any);
+        } else if (chance(seed, 4)) {
+            make_end(w, seed);
+        } else {
+            make_lock_ticket(w, seed);
+        }
+    }
+}
+
+/* ---- As a cut ---- */
+
+struct emission {
+    const struct world *world;
+    gdn_cut *cut;
+    uint64_t *seed;
+    uint32_t party[NODES], process[PROCESSES], resource[RESOURCES];
+};
+
+static void shuffle(uint64_t *seed, int *order, int count)
+{
+    for (int i = 0; i < count; i++) order[i] = i;
+    for (int i = count - 1; i > 0; i--) {
+        int j = world_below(seed, i + 1), kept = order[i];
+        order[i] = order[j];
+        order[j] = kept;
+    }
+}
+
+static void must(enum gdn_err err)
+{
+    assert_int_equal(err, GDN_OK);
+}
+
+static void emit_tables(struct emission *e)
+{
+    int order[PROCESSES];
+    char name[8];
+    shuffle(e->seed, order, PROCESSES);
+    for (int i = 0; i < PROCESSES; i++) {
+        int p = order[i];
+        (void)snprintf(name, sizeof name, "p%d", p);
+        e->process[p] = gdn_cut_process(e->cut, gdn_process_named(name), NULL);
+        must(gdn_cut_name_process(e->cut, e->process[p], name));
+        e->cut->processes[e->process[p]].abortable = e->world->abortable[p];
+        e->cut->processes[e->process[p]].started_us = e->world->started_us[p];
+    }
+    shuffle(e->seed, order, RESOURCES);
+    for (int i = 0; i < RESOURCES; i++) {
+        (void)snprintf(name, sizeof name, "r%d", order[i]);
+        e->resource[order[i]] = gdn_cut_resource(e->cut, gdn_resource_named(name), name);
+    }
+    shuffle(e->seed, order, NODES);
+    for (int i = 0; i < NODES; i++) {
+        (void)snprintf(name, sizeof name, "n%d", order[i]);
+        e->party[order[i]] = gdn_cut_party(e->cut, name, 7);
+    }
+}
+
+static void emit_home(struct emission *e, uint32_t node, int r)
+{
+    const struct world *w = e->world;
+    struct gdn_cut_home home = {.resource = e->resource[r], .unordered = w->unordered[r]};
+    must(gdn_cut_add_home(e->cut, node, &home));
+    int order[THINGS];
+    shuffle(e->seed, order, w->hold_count);
+    for (int i = 0; i < w->hold_count; i++) {
+        const struct world_hold *hold = &w->holds[order[i]];
+        if (hold->resource != r) continue;
+        struct gdn_cut_holder holder = {.process = e->process[hold->process],
+                                        .issuer = e->party[hold->issuer],
+                                        .ticket = hold->ticket,
+                                        .mode = hold->mode,
+                                        .brief = hold->brief};
+        must(gdn_cut_add_holder(e->cut, node, &holder));
+    }
+    for (int i = 0; i < w->entry_count; i++) {
+        const struct world_entry *queued = &w->entries[i];
+        if (queued->resource != r) continue;
+        struct gdn_cut_entry entry = {.process = e->process[queued->process],
+                                      .issuer = e->party[queued->issuer],
+                                      .ticket = queued->ticket,
+                                      .mode = queued->mode};
+        must(gdn_cut_add_entry(e->cut, node, &entry));
+    }
+}
+
+static void emit_wait(struct emission *e, uint32_t node, const struct world_wait *wait)
+{
+    bool direct = wait->resource == NOWHERE;
+    struct gdn_cut_wait listed = {.process = e->process[wait->process],
+                                  .resource = direct ? GDN_NONE : e->resource[wait->resource],
+                                  .home = direct ? GDN_NONE
+                                                 : e->party[e->world->home_of[wait->resource]],
+                                  .ticket = wait->ticket,
+                                  .mode = wait->mode};
+    must(gdn_cut_add_wait(e->cut, node, &listed));
+    for (int i = 0; i < wait->need_count; i++) {
+        const struct world_need *need = &wait->needs[i];
+        bool leaf = need->kind == GDN_NEED_PROCESS;
+        struct gdn_cut_need added = {
+            .kind = need->kind,
+            .process = leaf ? e->process[need->process] : GDN_NONE,
+            .resource = leaf && need->resource != NOWHERE ? e->resource[need->resource] : GDN_NONE,
+            .home = GDN_NONE,
+            .branch = leaf && need->branch != NOWHERE ? e->party[need->branch] : GDN_NONE,
+            .at_least = need->at_least,
+            .child_count = need->children,
+            .queued = need->queued};
+        must(gdn_cut_add_need(e->cut, node, &added));
+    }
+}
+
+static void emit_channel(struct emission *e, uint32_t node, int from, int to)
+{
+    const struct world *w = e->world;
+    struct gdn_cut_channel channel = {
+        .peer = e->party[from], .incoming = true, .open = w->open[from][to]};
+    must(gdn_cut_add_channel(e->cut, node, &channel));
+    for (int i = 0; i < w->message_count; i++) {
+        const struct world_message *sent = &w->messages[i];
+        if (sent->from != from || sent->to != to) continue;
+        struct gdn_cut_message message = {
+            .verb = sent->verb,
+            .process = e->process[sent->process],
+            .resource = sent->resource == NOWHERE ? GDN_NONE : e->resource[sent->resource],
+            .by = sent->by == NOWHERE ? GDN_NONE : e->process[sent->by],
+            .ticket = sent->ticket,
+            .mode = sent->mode,
+            .flags = sent->flags};
+        must(gdn_cut_add_message(e->cut, node, &message));
+    }
+}
+
+static void emit_node(struct emission *e, int n)
+{
+    const struct world *w = e->world;
+    uint32_t node;
+    int order[THINGS];
+    must(gdn_cut_add_node(e->cut, e->party[n], &node));
+    e->cut->nodes[node].waits_listed = w->waits_listed[n];
+    shuffle(e->seed, order, RESOURCES);
+    for (int i = 0; i < RESOURCES; i++) {
+        if (w->home_of[order[i]] == n) emit_home(e, node, order[i]);
+    }
+    shuffle(e->seed, order, w->wait_count);
+    for (int i = 0; i < w->wait_count; i++) {
+        const struct world_wait *wait = &w->waits[order[i]];
+        if (wait->node == n && w->waits_listed[n]) emit_wait(e, node, wait);
+    }
+    shuffle(e->seed, order, NODES);
+    for (int i = 0; i < NODES; i++) {
+        if (order[i] != n) emit_channel(e, node, order[i], n);
+    }
+}
+
+gdn_cut *world_cut(const struct world *world, uint64_t *seed)
+{
+    struct emission e = {.world = world, .cut = gdn_cut_new(NULL), .seed = seed};
+    int order[NODES];
+    char why[256];
+    assert_non_null(e.cut);
+    must(gdn_cut_set_modes(e.cut, &world->modes));
+    emit_tables(&e);
+    shuffle(seed, order, NODES);
+    for (int i = 0; i < NODES; i++) {
+        if (world->reported[order[i]]) emit_node(&e, order[i]);
+    }
+    must(gdn_cut_check(e.cut, why, sizeof why));
+    return e.cut;
+}
+
+int world_process(const gdn_cut *cut, uint32_t process)
+{
+    return cut->processes[process].name[1] - '0';
+}
+
+int world_node(const gdn_cut *cut, uint32_t party)
+{
+    return cut->parties[party].name[1] - '0';
+}

@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Verdicts as text and JSON. The verdicts are made by hand (render_fixture.h). */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "render_fixture.h"
+
+#include "detector/render/render.h"
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- Helpers ---- */
+
+static const struct gdn__render_options plain = {.no_picture = true};
+
+static void expect_text(struct fixture *fixture, const struct gdn__render_options *options,
+                        const char *expected)
+{
+    struct gdn__textbuf out = {0};
+    gdn__render_text(fixture_verdict(fixture), options, &out);
+    assert_false(out.failed);
+    assert_string_equal(out.text, expected);
+    gdn__textbuf_fini(&out);
+}
+
+static json_t *rendered_json(struct fixture *fixture, bool lines)
+{
+    struct gdn__textbuf out = {0};
+    gdn__render_json(fixture_verdict(fixture), lines, &out);
+    assert_int_equal(out.text[out.length - 1], '\n');
+    char *newline = strchr(out.text, '\n');
+    if (lines) assert_ptr_equal(newline, out.text + out.length - 1);
+    json_error_t error;
+    json_t *root = json_loads(out.text, JSON_REJECT_DUPLICATES, &error);
+    if (root == NULL) fail_msg("%s", error.text);
+    gdn__textbuf_fini(&out);
+    return root;
+}
+
+static const char *text_at(const json_t *object, const char *key)
+{
+    return json_string_value(json_object_get(object, key));
+}
+
+static void set_round(struct fixture *fixture)
+{
+    gdn_round_id round = {
+        .initiator = gdn_node_named("detector-1"), .incarnation = 1, .number = 42};
+    assert_int_equal(gdn_cut_set_round(fixture->cut, "detector-1", round, 0), GDN_OK);
+}
+
+static void add_channel(struct fixture *fixture, bool open)
+{
+    struct gdn_cut_channel channel = {.peer = 1, .incoming = true, .open = open};
+    assert_int_equal(gdn_cut_add_channel(fixture->cut, 0, &channel), GDN_OK);
+}
+
+/* ---- Text ---- */
+
+static void text_tells_who_waits_for_what_where_and_since_when(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_ring(&fixture, 3);
+    set_round(&fixture);
+    add_channel(&fixture, false);
+    fixture.edges[2].in_flight = true;
+    fixture.tail[0] = fixture_process(&fixture, "T7", NULL);
+    fixture.tail[1] = fixture_process(&fixture, "T9", NULL);
+    fixture.deadlocks[0].tail_count = 2;
+    expect_text(&fixture, &plain,
+                "deadlock 656597: 3 processes, last request 205 ms before the cut "
+                "(round detector-1/42, cut complete and balanced)\n"
+                "  P1 transfer 1   waits 205 ms for exclusive acct/1 at n2, held by P2 transfer 2\n"
+                "  P2 transfer 2   waits 206 ms for shared    acct/2 at n3, held by P3 transfer 3\n"
+                "  P3 transfer 3   waits 207 ms for exclusive acct/3 at n1, held by P1 transfer 1"
+                "   [request in flight n3 -> n1]\n"
+                "  behind it: T7, T9\n"
+                "  victim: P1 transfer 1 at n1, youngest of 3\n");
+    fixture_free(&fixture);
+}
+
+/* A service knows how long its round took; a saved cut does not. */
+static void text_says_found_when_that_is_known(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct gdn__textbuf out = {0};
+    struct gdn__render_options options = {.no_picture = true, .found_us = 14000};
+    fixture_ring(&fixture, 2);
+    gdn__render_text(fixture_verdict(&fixture), &options, &out);
+    assert_non_null(strstr(out.text, "2 processes, found 219 ms after its last request (offline "
+                                     "cut, complete)\n"));
+    gdn__textbuf_fini(&out);
+    fixture_free(&fixture);
+}
+
+/* Numbers, names and modes of different length still stand in columns. */
+static void columns_are_aligned_by_code_points(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_ring(&fixture, 2);
+    uint32_t long_name = fixture_process(&fixture, "r\xc3\xa9sum\xc3\xa9 \xe8\xb3\x87", NULL);
+    fixture.edges[1].waiter = fixture.edges[0].holder = long_name;
+    fixture.edges[1].waited_us = 31400000;
+    fixture.edges[0].waited_us = 0;
+    expect_text(&fixture, &plain,
+                "deadlock 656597: 2 processes, last request 31.4 s before the cut "
+                "(offline cut, complete)\n"
+                "  P1 transfer 1   waits        for exclusive acct/1 at n2, held by "
+                "r\xc3\xa9sum\xc3\xa9 \xe8\xb3\x87\n"
+                "  r\xc3\xa9sum\xc3\xa9 \xe8\xb3\x87        waits 31.4 s for shared    acct/2 at "
+                "n1, held by P1 transfer 1\n"
+                "  victim: P1 transfer 1 at n1, youngest of 2\n");
+    fixture_free(&fixture);
+}
+
+static void waits_on_no_lock_are_told_in_words(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_ring(&fixture, 4);
+    for (size_t i = 0; i < 3; i++) fixture.edges[i].home = GDN_NONE;
+    fixture.edges[0].resource = fixture.edges[1].resource = GDN_NONE;
+    fixture.edges[1].branch = true;
+    fixture.edges[3].queued = true;
+    fixture.deadlocks[0].victim_count = 0;
+    fixture.deadlocks[0].reorder_count = 1;
+    fixture.reorder[0] = (struct gdn_reorder){.first = 3, .second = 0};
+    expect_text(&fixture, &plain,
+                "deadlock 656597: 4 processes, last request 205 ms before the cut "
+                "(offline cut, complete)\n"
+                "  P1 transfer 1   waits 205 ms for P2 transfer 2 to end\n"
+                "  P2 transfer 2   waits 206 ms for P3 transfer 3 to go on\n"
+                "  P3 transfer 3   waits 207 ms for P4 transfer 4 to release acct/3\n"
+                "  P4 transfer 4   waits 208 ms for shared acct/4 at n1, queued behind P1 "
+                "transfer 1\n"
+                "  way out: serve P4 before P1; nobody need be aborted\n");
+    fixture_free(&fixture);
+}
+
+/* Lines that are alternatives must not be read as if all were needed. */
+static void the_text_says_how_several_lines_add_up(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct gdn__textbuf out = {0};
+    fixture_ring(&fixture, 2);
+    fixture.deadlocks[0].model = GDN_MODEL_ANY;
+    gdn__render_text(fixture_verdict(&fixture), &plain, &out);
+    assert_non_null(
+        strstr(out.text, "\n  any one line of a process would free it; none can come\n"));
+    fixture.deadlocks[0].model = GDN_MODEL_MIXED;
+    gdn__render_text(fixture_verdict(&fixture), &plain, &out);
+    assert_non_null(strstr(out.text, "\n  not every line of a process is needed to free it; those "
+                                     "that are cannot come\n"));
+    gdn__textbuf_fini(&out);
+    fixture_free(&fixture);
+}
+
+static void no_victim_is_said(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct gdn__textbuf out = {0};
+    fixture_ring(&fixture, 2);
+    fixture.deadlocks[0].victim_count = 0;
+    memcpy(fixture.reason, "nobody may be aborted", sizeof "nobody may be aborted");
+    gdn__render_text(fixture_verdict(&fixture), &plain, &out);
+    assert_non_null(strstr(out.text, "\n  victim: none; nobody may be aborted\n"));
+    gdn__textbuf_fini(&out);
+    fixture_free(&fixture);
+}
+
+static void no_deadlock_is_one_line(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_ring(&fixture, 3);
+    fixture.verdict.deadlock_count = 0;
+    fixture.verdict.process_count = 12;
+    fixture.verdict.waiting_count = 4;
+    set_round(&fixture);
+    add_channel(&fixture, false);
+    expect_text(&fixture, &plain,
+                "no deadlock: 3 nodes, 12 processes, 4 waiting (round detector-1/42, cut complete "
+                "and balanced)\n");
+    fixture_free(&fixture);
+}
+
+/* Who is silent stands in the same line: the reader must not take it for an all-clear. */
+static void an_incomplete_view_names_who_is_missing(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_ring(&fixture, 1);
+    fixture.verdict.deadlock_count = 0;
+    fixture.verdict.complete = false;
+    assert_int_equal(gdn_cut_party(fixture.cut, "n2", 1), 1);
+    add_channel(&fixture, true);
+    expect_text(&fixture, &plain,
+                "no deadlock that the nodes' answers prove: 1 node, 1 process, 1 waiting "
+                "(offline cut, incomplete: channel n2 -> n1 still open)\n");
+    assert_int_equal(gdn_cut_add_missing(fixture.cut, "n3"), GDN_OK);
+    assert_int_equal(gdn_cut_add_missing(fixture.cut, "n4\x1b[31m"), GDN_OK);
+    expect_text(&fixture, &plain,
+                "no deadlock that the nodes' answers prove: 1 node, 1 process, 1 waiting "
+                "(offline cut, incomplete: no report from n3, n4\\u{1b}[31m; channel n2 -> n1 "
+                "still open)\n");
+    fixture_free(&fixture);
+}
+
+/* Enough digits to tell two deadlocks of one verdict apart. */
+static void short_ids_are_unique(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct gdn__textbuf out = {0};
+    fixture_ring(&fixture, 2);
+    fixture.deadlocks[1] = fixture.deadlocks[0];
+    fixture.deadlocks[1].id.bytes[4] ^= 0x01;
+    fixture.verdict.deadlock_count = 2;
+    gdn__render_text(fixture_verdict(&fixture), &plain, &out);
+    assert_non_null(strstr(out.text, "deadlock 65659773c0:"));
+    assert_non_null(strstr(out.text, "\n\ndeadlock 65659773c1:"));
+    gdn__textbuf_fini(&out);
+    fixture_free(&fixture);
+}
+
+static void colour_comes_only_when_asked(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct gdn__textbuf out = {0};
+    struct gdn__render_options options = {.colour = false};
+    fixture_ring(&fixture, 3);
+    gdn__render_text(fixture_verdict(&fixture), &options, &out);
+    assert_null(strchr(out.text, '\033'));
+    options.colour = true;
+    gdn__render_text(fixture_verdict(&fixture), &options, &out);
+    assert_non_null(strchr(out.text, '\033'));
+    gdn__textbuf_fini(&out);
+    fixture_free(&fixture);
+}
+
+/* ---- JSON ---- */
+
+static void json_has_exactly_the_documented_keys(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_ring(&fixture, 2);
+    set_round(&fixture);
+    fixture.edges[0].waited_us = 212345;
+    json_t *root = rendered_json(&fixture, false);
+    const json_t *deadlock = json_array_get(json_object_get(root, "deadlocks"), 0);
+    const json_t *edge = json_array_get(json_object_get(deadlock, "witness"), 0);
+    const json_t *victim = json_array_get(json_object_get(deadlock, "victims"), 0);
+    assert_int_equal(json_object_size(root), 5);
+    assert_string_equal(text_at(root, "format"), "gordian-verdict/1");
+    assert_string_equal(text_at(json_object_get(root, "round"), "number"), "42");
+    assert_true(json_is_true(json_object_get(root, "complete")));
+    assert_int_equal(json_array_size(json_object_get(root, "missing")), 0);
+    assert_int_equal(json_object_size(deadlock), 8);
+    assert_string_equal(text_at(deadlock, "id"), "65659773c03c64bf6f1001f8f7e1afdb");
+    assert_string_equal(text_at(deadlock, "model"), "all");
+    assert_int_equal(json_array_size(json_object_get(deadlock, "members")), 2);
+    assert_int_equal(json_array_size(json_object_get(deadlock, "tail")), 0);
+    assert_int_equal(json_array_size(json_object_get(deadlock, "reorder")), 0);
+    assert_string_equal(text_at(deadlock, "victim_reason"), "youngest of 2");
+    assert_int_equal(json_object_size(edge), 12);
+    assert_string_equal(text_at(edge, "waiter"), "P1");
+    assert_string_equal(text_at(edge, "holder"), "P2");
+    assert_string_equal(text_at(edge, "node"), "n1");
+    assert_string_equal(text_at(edge, "incarnation"), "7");
+    assert_string_equal(text_at(edge, "ticket"), "10");
+    assert_string_equal(text_at(edge, "home"), "n2");
+    assert_string_equal(text_at(edge, "resource"), "acct/1");
+    assert_string_equal(text_at(edge, "mode"), "exclusive");
+    assert_true(json_number_value(json_object_get(edge, "waited_ms")) > 212.344);
+    assert_true(json_is_false(json_object_get(edge, "in_flight")));
+    assert_true(json_is_false(json_object_get(edge, "queued")));
+    assert_true(json_is_false(json_object_get(edge, "branch")));
+    assert_int_equal(json_object_size(victim), 4);
+    assert_string_equal(text_at(victim, "process"), "P1");
+    assert_string_equal(text_at(victim, "ticket"), "10");
+    json_decref(root);
+    fixture_free(&fixture);
+}
+
+/* A JSON Lines reader splits at newlines, and both forms say the same. */
+static void json_lines_are_one_line_and_say_the_same(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_ring(&fixture, 3);
+    fixture.deadlocks[0].reorder_count = 1;
+    fixture.reorder[0] = (struct gdn_reorder){.first = 1, .second = 2};
+    json_t *indented = rendered_json(&fixture, false), *line = rendered_json(&fixture, true);
+    assert_true(json_equal(indented, line));
+    const json_t *deadlock = json_array_get(json_object_get(line, "deadlocks"), 0);
+    const json_t *pair = json_array_get(json_object_get(deadlock, "reorder"), 0);
+    assert_string_equal(json_string_value(json_array_get(pair, 1)), "P3");
+    json_decref(indented);
+    json_decref(line);
+    fixture_free(&fixture);
+}
+
+static void what_an_edge_has_not_is_null(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_ring(&fixture, 2);
+    fixture.edges[0].home = fixture.edges[0].resource = GDN_NONE;
+    json_t *root = rendered_json(&fixture, true);
+    const json_t *deadlock = json_array_get(json_object_get(root, "deadlocks"), 0);
+    const json_t *edge = json_array_get(json_object_get(deadlock, "witness"), 0);
+    assert_true(json_is_null(json_object_get(root, "round")));
+    assert_true(json_is_null(json_object_get(edge, "home")));
+    assert_true(json_is_null(json_object_get(edge, "resource")));
+    assert_true(json_is_null(json_object_get(edge, "mode")));
+    json_decref(root);
+    fixture_free(&fixture);
+}
+
+/* ---- Hostile names ---- */
+
+/* Nothing that a name holds reaches the terminal as a control, or ends a line. */
+static void text_shows_hostile_names_harmlessly(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct gdn__textbuf out = {0};
+    struct gdn__render_options options = {.colour = false};
+    fixture_hostile(&fixture);
+    gdn__render_text(fixture_verdict(&fixture), &options, &out);
+    assert_true(gdn__text_is_utf8(out.text));
+    assert_null(strpbrk(out.text, "\x1b\x07"));
+    assert_null(strstr(out.text, "\xe2\x80\xae"));
+    assert_non_null(
+        strstr(out.text, "held by \"\\\\u{a}\\u{1b}]0;x\\u{7}<b>&amp;{|}\\u{202e}\\xff"));
+    gdn__textbuf_fini(&out);
+    fixture_free(&fixture);
+}
+
+static void json_keeps_hostile_names_as_data(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_hostile(&fixture);
+    json_t *root = rendered_json(&fixture, true);
+    const json_t *deadlock = json_array_get(json_object_get(root, "deadlocks"), 0);
+    const char *name = json_string_value(json_array_get(json_object_get(deadlock, "members"), 1));
+    assert_string_equal(name, "\"\\\n\x1b]0;x\x07<b>&amp;{|}\xe2\x80\xae\xef\xbf\xbd");
+    json_decref(root);
+    fixture_free(&fixture);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(text_tells_who_waits_for_what_where_and_since_when),
+        cmocka_unit_test(text_says_found_when_that_is_known),
+        cmocka_unit_test(columns_are_aligned_by_code_points),
+        cmocka_unit_test(waits_on_no_lock_are_told_in_words),
+        cmocka_unit_test(the_text_says_how_several_lines_add_up),
+        cmocka_unit_test(no_victim_is_said),
+        cmocka_unit_test(no_deadlock_is_one_line),
+        cmocka_unit_test(an_incomplete_view_names_who_is_missing),
+        cmocka_unit_test(short_ids_are_unique),
+        cmocka_unit_test(colour_comes_only_when_asked),
+        cmocka_unit_test(json_has_exactly_the_documented_keys),
+        cmocka_unit_test(json_lines_are_one_line_and_say_the_same),
+        cmocka_unit_test(what_an_edge_has_not_is_null),
+        cmocka_unit_test(text_shows_hostile_names_harmlessly),
+        cmocka_unit_test(json_keeps_hostile_names_as_data),
+    };
+    return !!cmocka_run_group_tests(tests, NULL, NULL);
+}

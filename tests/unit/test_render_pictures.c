@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Verdicts as pictures, on the terminal and by Graphviz. The verdicts are made by hand
+ * (render_fixture.h). */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "render_fixture.h"
+
+#include "detector/render/render.h"
+#include <stdlib.h>
+#include <string.h>
+
+static void expect_ring(struct fixture *fixture, const char *expected)
+{
+    struct gdn__textbuf out = {0};
+    gdn__textbuf_add(&out, "");
+    gdn__render_ring(fixture_verdict(fixture), &fixture->deadlocks[0], false, &out);
+    assert_string_equal(out.text, expected);
+    gdn__textbuf_fini(&out);
+}
+
+/* ---- The ring ---- */
+
+static void a_pair_stands_side_by_side(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_ring(&fixture, 2);
+    expect_ring(&fixture, "  ╔══════╗  acct/1 @ n2  ╭──────╮\n"
+                          "  ║      ║──────────────▶│      │\n"
+                          "  ║  P1  ║               │  P2  │\n"
+                          "  ║      ║◀──────────────│      │\n"
+                          "  ╚══════╝  acct/2 @ n1  ╰──────╯\n");
+    fixture_free(&fixture);
+}
+
+static void an_odd_ring_turns_the_corner(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_ring(&fixture, 3);
+    expect_ring(&fixture, "  ╔══════╗  acct/1 @ n2  ╭──────╮\n"
+                          "  ║  P1  ║──────────────▶│  P2  │\n"
+                          "  ╚══════╝               ╰──────╯\n"
+                          "      ▲                      │\n"
+                          "      │ acct/3 @ n1          │\n"
+                          "  ╭──────╮    acct/2 @ n3    │\n"
+                          "  │  P3  │◀──────────────────╯\n"
+                          "  ╰──────╯\n");
+    fixture_free(&fixture);
+}
+
+static void an_even_ring_has_two_rows(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_ring(&fixture, 4);
+    fixture.deadlocks[0].victim_count = 0;
+    fixture.edges[2].queued = true;
+    expect_ring(&fixture, "  ╭──────╮  acct/1 @ n2  ╭──────╮\n"
+                          "  │  P1  │──────────────▶│  P2  │\n"
+                          "  ╰──────╯               ╰──────╯\n"
+                          "      ▲          acct/2 @ n3 │\n"
+                          "      │ acct/4 @ n1          ▼\n"
+                          "  ╭──────╮  acct/3 @ n4  ╭──────╮\n"
+                          "  │  P4  │◀╌╌╌╌╌╌╌╌╌╌╌╌╌╌│  P3  │\n"
+                          "  ╰──────╯               ╰──────╯\n");
+    fixture_free(&fixture);
+}
+
+/* Whatever the names, the drawing keeps to its columns and its shape. */
+static void long_names_do_not_break_the_ring(void **state)
+{
+    (void)state;
+    char name[201];
+    memset(name, 'x', sizeof name - 1);
+    name[sizeof name - 1] = '\0';
+    for (size_t count = 2; count <= GDN__RING_MAX; count++) {
+        struct fixture fixture;
+        struct gdn__textbuf out = {0};
+        fixture_ring(&fixture, count);
+        for (size_t i = 0; i < count; i++) {
+            name[0] = (char)('a' + i);
+            uint32_t process = fixture_process(&fixture, name, NULL);
+            fixture.edges[i].waiter = process;
+            fixture.edges[(i + count - 1) % count].holder = process;
+            fixture.edges[i].resource = fixture_resource(&fixture, name);
+        }
+        gdn__render_ring(fixture_verdict(&fixture), &fixture.deadlocks[0], false, &out);
+        assert_true(out.length > 0);
+        size_t lines = 0;
+        for (char *line = strtok(out.text, "\n"); line != NULL; line = strtok(NULL, "\n")) {
+            assert_in_range(gdn__code_count(line), 1, GDN__RING_COLUMNS);
+            lines++;
+        }
+        assert_int_equal(lines, count == 2 ? 5 : 8);
+        gdn__textbuf_fini(&out);
+        fixture_free(&fixture);
+    }
+}
+
+static void what_is_no_simple_ring_is_not_drawn(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_ring(&fixture, GDN__RING_MAX + 1);
+    expect_ring(&fixture, "");
+    fixture_free(&fixture);
+    fixture_ring(&fixture, 1);
+    expect_ring(&fixture, "");
+    fixture_free(&fixture);
+    fixture_ring(&fixture, 4);
+    fixture.edges[1].holder = 0;
+    expect_ring(&fixture, "");
+    fixture.edges[1].holder = 2;
+    fixture.deadlocks[0].model = GDN_MODEL_MIXED;
+    expect_ring(&fixture, "");
+    fixture_free(&fixture);
+}
+
+/* ---- Pictures ---- */
+
+static void dot_shows_members_edges_victim_and_tail(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct gdn__textbuf out = {0};
+    fixture_ring(&fixture, 3);
+    for (size_t i = 0; i < 12; i++) {
+        char name[8] = {'t', (char)('a' + i)};
+        fixture.tail[i] = fixture_process(&fixture, name, NULL);
+    }
+    fixture.deadlocks[0].tail_count = 12;
+    gdn__render_dot(fixture_verdict(&fixture), &out);
+    assert_non_null(strstr(out.text, "\"d0 p0\" [label=\"P1\\ntransfer 1\\nat n1\\nvictim\""));
+    assert_non_null(strstr(out.text, "\"d0 p1\" [label=\"P2\\ntransfer 2\\nat n2\""));
+    assert_non_null(
+        strstr(out.text, "\"d0 p1\" -> \"d0 p2\" [label=\"shared acct/2\\n@ n3, 206 ms\""));
+    assert_non_null(strstr(out.text, "behind it: ta, tb, tc, td,\\nte, tf, tg, th\\nand 4 more"));
+    gdn__textbuf_fini(&out);
+    fixture_free(&fixture);
+}
+
+static void svg_is_drawn_by_dot(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct gdn__textbuf out = {0};
+    char why[256] = "";
+    fixture_hostile(&fixture);
+    enum gdn_err err = gdn__render_svg(fixture_verdict(&fixture), &out, why, sizeof why);
+    if (err != GDN_OK) fail_msg("%s", why);
+    assert_non_null(strstr(out.text, "<svg"));
+    assert_non_null(strstr(out.text, "</svg>"));
+    assert_null(strstr(out.text, "<b>"));
+    assert_non_null(strstr(out.text, "&lt;b&gt;&amp;amp;{|}"));
+    gdn__textbuf_fini(&out);
+    fixture_free(&fixture);
+}
+
+static void a_missing_dot_is_said(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct gdn__textbuf out = {0};
+    char why[256] = "", *path = strdup(getenv("PATH"));
+    fixture_ring(&fixture, 2);
+    assert_int_equal(setenv("PATH", "/nonexistent", 1), 0);
+    enum gdn_err err = gdn__render_svg(fixture_verdict(&fixture), &out, why, sizeof why);
+    assert_int_equal(setenv("PATH", path, 1), 0);
+    free(path);
+    assert_int_equal(err, GDN_ERR_SYSTEM);
+    assert_string_equal(why, "dot (Graphviz) cannot be run: No such file or directory; install "
+                             "graphviz, or use -o dot");
+    gdn__textbuf_fini(&out);
+    fixture_free(&fixture);
+}
+
+/* A quote must not end the quoted string, nor a backslash make one of dot's escapes. */
+static void dot_quotes_hostile_names(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct gdn__textbuf out = {0};
+    fixture_hostile(&fixture);
+    gdn__render_dot(fixture_verdict(&fixture), &out);
+    assert_non_null(strstr(out.text, "[label=\"\\\"\\\\\\\\u{a}\\\\u{1b}]0;x\\\\u{7}<b>&amp;amp;"));
+    assert_true(gdn__text_is_utf8(out.text));
+    gdn__textbuf_fini(&out);
+    fixture_free(&fixture);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_pair_stands_side_by_side),
+        cmocka_unit_test(an_odd_ring_turns_the_corner),
+        cmocka_unit_test(an_even_ring_has_two_rows),
+        cmocka_unit_test(long_names_do_not_break_the_ring),
+        cmocka_unit_test(what_is_no_simple_ring_is_not_drawn),
+        cmocka_unit_test(dot_shows_members_edges_victim_and_tail),
+        cmocka_unit_test(svg_is_drawn_by_dot),
+        cmocka_unit_test(a_missing_dot_is_said),
+        cmocka_unit_test(dot_quotes_hostile_names),
+    };
+    return !!cmocka_run_group_tests(tests, NULL, NULL);
+}
