@@ -140,7 +140,7 @@ static gdn_verdict *judge(struct run *run, const gdn_cut *cut)
 static void judge_round(struct run *run)
 {
     if (run->round == 0 || world_reports(run->world, "D1", run->round) < NODES) return;
-    gdn_cut *cut = world_cut(run->world, "D1", run->round, GDN_OK);
+    gdn_cut *cut = world_round_cut(run->world, "D1", run->round, GDN_OK);
     gdn_verdict *verdict = judge(run, cut);
     CHECK(run, verdict->complete);
     for (size_t i = 0; i < verdict->deadlock_count; i++) {
@@ -206,7 +206,7 @@ static size_t check_no_miss(struct run *run)
     gdn_verdict *expected = judge(run, truth);
     uint64_t round = world_start(run->world, "D1");
     world_settle(run->world);
-    gdn_cut *cut = world_cut(run->world, "D1", round, GDN_OK);
+    gdn_cut *cut = world_round_cut(run->world, "D1", round, GDN_OK);
     gdn_verdict *verdict = judge(run, cut);
     CHECK(run, verdict->deadlock_count == expected->deadlock_count);
     for (size_t i = 0; i < verdict->deadlock_count; i++) {

@@ -46,7 +46,7 @@ static int end_world(void **state)
 static void expect_cut(struct world *world, const char *detector, uint64_t round,
                        const char *expected)
 {
-    gdn_cut *cut = world_cut(world, detector, round, GDN_OK);
+    gdn_cut *cut = world_round_cut(world, detector, round, GDN_OK);
     assert_string_equal(world_describe_cut(world, cut), expected);
     gdn_cut_free(cut);
 }
@@ -149,7 +149,7 @@ static void releases_and_cancels_in_flight_are_recorded_in_order(void **state)
     world_settle(world);
     uint64_t round = world_start(world, "D1");
     world_settle(world);
-    gdn_cut *cut = world_cut(world, "D1", round, GDN_OK);
+    gdn_cut *cut = world_round_cut(world, "D1", round, GDN_OK);
     const struct gdn_cut_node *b = &cut->nodes[cut->parties[gdn_cut_party(cut, "B", 102)].node];
     assert_int_equal(b->message_count, 3);
     assert_int_equal(b->messages[0].verb, GDN_VERB_RELEASE);
@@ -371,7 +371,7 @@ static void a_lost_frame_is_resent_before_anything_behind_it(void **state)
     assert_int_equal(world_request(world, "A", "B", "T2", "x", EXCLUSIVE, &ticket), GDN_OK);
     uint64_t round = world_start(world, "D1");
     world_pass_ms(world, 1000);
-    gdn_cut *cut = world_cut(world, "D1", round, GDN_OK);
+    gdn_cut *cut = world_round_cut(world, "D1", round, GDN_OK);
     assert_string_equal(world_describe_cut(world, cut), "A -> B: request T1 x\n"
                                                         "A -> B: request T2 x\n"
                                                         "A: T1 waits for x\n"

@@ -704,7 +704,8 @@ size_t world_suspicions(struct world *world, const char *detector)
     return place_of(world, detector)->suspicions;
 }
 
-gdn_cut *world_cut(struct world *world, const char *detector, uint64_t round, enum gdn_err expected)
+gdn_cut *world_round_cut(struct world *world, const char *detector, uint64_t round,
+                         enum gdn_err expected)
 {
     char why[512];
     struct answers *answers = answers_of(place_of(world, detector), round);

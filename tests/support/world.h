@@ -88,8 +88,8 @@ int world_outcome(struct world *world, const char *detector);
 size_t world_suspicions(struct world *world, const char *detector);
 /* The reports of that round, merged, checked (gdn_cut_check must give @p expected). Caller frees.
  */
-gdn_cut *world_cut(struct world *world, const char *detector, uint64_t round,
-                   enum gdn_err expected);
+gdn_cut *world_round_cut(struct world *world, const char *detector, uint64_t round,
+                         enum gdn_err expected);
 /* The cut in words, one line for each holder, entry, wait and message; sorted. Borrowed until the
  * next call. */
 const char *world_describe_cut(struct world *world, const gdn_cut *cut);
