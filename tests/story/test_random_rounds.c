@@ -55,17 +55,18 @@ static uint64_t draw(struct run *run)
     return z ^ (z >> 31);
 }
 
-static void replay_hint(const struct run *run)
+static void replay_hint(const struct run *run, const char *broken)
 {
-    print_error("replay: GDN_SEED=%llu GDN_RUNS=1 build/tests/story/test_random_rounds\n",
-                (unsigned long long)run->seed);
+    print_error("not true: %s\nreplay: GDN_SEED=%llu GDN_RUNS=1 "
+                "build/asan/tests/story/test_random_rounds\n",
+                broken, (unsigned long long)run->seed);
 }
 
 #define CHECK(run, condition)                                                                      \
     do {                                                                                           \
         bool holds_ = (condition);                                                                 \
-        if (!holds_) replay_hint(run);                                                             \
-        assert_true(holds_ &&#condition);                                                          \
+        if (!holds_) replay_hint(run, #condition);                                                 \
+        assert_true(holds_);                                                                       \
     } while (0)
 
 /* ---- Workload ---- */
