@@ -42,10 +42,10 @@ static const char help[] =
     "\n"
     "      --rounds N     of each detector, at least (default 200)\n"
     "      --nodes N      node processes (default 2)\n"
-    "      --sessions N   on each node (default 4)\n"
+    "      --sessions N   on each node (default 6)\n"
     "      --keys N       lockable (default 4)\n"
-    "      --hold US      how long a lock is held, at most (default 3000)\n"
-    "      --gap MS       of the poller between two nodes (default 3)\n"
+    "      --hold US      how long a lock is held, at most (default 400)\n"
+    "      --gap MS       of the poller between two nodes (default 5)\n"
     "      --period MS    of gordiand's rounds (default 10)\n"
     "      --help\n"
     "\n"
@@ -332,12 +332,12 @@ int main(int argc, char **argv)
                                             {"help", no_argument, NULL, '?' + 256},
                                             {NULL, 0, NULL, 0}};
     static struct settings settings = {.nodes = 2,
-                                       .sessions = 4,
+                                       .sessions = 6,
                                        .keys = 4,
                                        .rounds = 200,
-                                       .gap_ms = 3,
+                                       .gap_ms = 5,
                                        .period_ms = 10,
-                                       .hold_us = 3000};
+                                       .hold_us = 400};
     int option;
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
         switch (option) {

@@ -118,6 +118,13 @@ static bool hear_all(struct cluster *cluster, const char *word, bool keep)
     return true;
 }
 
+static bool tell_all(struct cluster *cluster, const char *word)
+{
+    bool told = true;
+    for (int i = 0; i < cluster->count; i++) told = cluster_tell(cluster, i, "%s", word) && told;
+    return told;
+}
+
 static bool introduce(struct cluster *cluster)
 {
     bool told = true;
@@ -128,8 +135,7 @@ static bool introduce(struct cluster *cluster)
                    told;
         }
     }
-    for (int i = 0; i < cluster->count; i++) told = cluster_tell(cluster, i, "go") && told;
-    return told;
+    return tell_all(cluster, "go") && told;
 }
 
 bool cluster_start(struct cluster *cluster, const struct cluster_options *options)
@@ -140,7 +146,7 @@ bool cluster_start(struct cluster *cluster, const struct cluster_options *option
         started = fork_member(cluster, options, i);
     }
     started = started && hear_all(cluster, "at ", true) && introduce(cluster) &&
-              hear_all(cluster, "ready", false);
+              hear_all(cluster, "ready", false) && tell_all(cluster, "play");
     if (started) return true;
     (void)fprintf(stderr, "the cluster could not be started\n");
     (void)cluster_stop(cluster);
@@ -149,8 +155,7 @@ bool cluster_start(struct cluster *cluster, const struct cluster_options *option
 
 bool cluster_stop(struct cluster *cluster)
 {
-    bool well = true;
-    for (int i = 0; i < cluster->count; i++) well = cluster_tell(cluster, i, "quit") && well;
+    bool well = tell_all(cluster, "quit");
     for (int i = 0; i < cluster->count; i++) {
         int status = child_end(cluster->members[i].pid, 0, QUIT_MS);
         if (status != 0) (void)fprintf(stderr, "n%d ended with status %d\n", i + 1, status);

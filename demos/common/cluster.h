@@ -3,8 +3,8 @@
  * on tcp loopback, is told where the others are, dials them and then plays its role. The parent
  * and each member talk over a socket pair, one packet for each line:
  *
- *     parent   "peer n2 tcp://…"  "go"         commands of the role     "quit"
- *     member   "at tcp://…"           "ready"  answers and news
+ *     parent   "peer n2 tcp://…"  "go"         "play"  commands of the role  "quit"
+ *     member   "at tcp://…"           "ready"         answers and news
  */
 #ifndef DEMOS_CLUSTER_H
 #define DEMOS_CLUSTER_H

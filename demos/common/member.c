@@ -90,7 +90,7 @@ static bool join(struct member *member)
         if (words_is(&words, 0, "go")) {
             if (!await_peers(member)) return false;
             member_say(member, "ready");
-            return true;
+            return member_hear(member, &words); /* "play" */
         }
         enum gdn_err err = gdn_connect(member->node, words.word[1], words.word[2]);
         if (err != GDN_OK) {

@@ -139,7 +139,8 @@ uint8_t gdn__get_u8(struct gdn__reader *reader)
 uint16_t gdn__get_u16(struct gdn__reader *reader)
 {
     const uint8_t *bytes = gdn__get_bytes(reader, 2);
-    return bytes == NULL ? 0 : (uint16_t)(bytes[0] | bytes[1] << 8);
+    if (bytes == NULL) return 0;
+    return (uint16_t)(bytes[0] | bytes[1] << 8);
 }
 
 static uint32_t load_u32(const uint8_t *bytes)

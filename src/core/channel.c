@@ -10,6 +10,7 @@ void gdn__channel_init(struct gdn__channel *channel, const struct gdn_allocator 
                                      .expected = 1,
                                      .resend_at_us = INT64_MAX,
                                      .resend_after_us = GDN__RESEND_US,
+                                     .ask_at_us = INT64_MAX,
                                      .ack_at_us = INT64_MAX,
                                      .nacked_at_us = INT64_MIN / 2};
     gdn__buffer_init(&channel->retained, allocator);
@@ -71,7 +72,7 @@ static bool is_ack_due(const struct gdn__channel *channel, int64_t now_us)
 
 bool gdn__channel_wants_to_send(const struct gdn__channel *channel, int64_t now_us)
 {
-    return has_untransmitted(channel) || is_ack_due(channel, now_us);
+    return has_untransmitted(channel) || is_ack_due(channel, now_us) || channel->ask_taken;
 }
 
 static void begin_frame(struct gdn__channel *channel, struct gdn__header *header,
@@ -88,6 +89,7 @@ static void settle_acknowledgement(struct gdn__channel *channel)
     channel->unacknowledged = 0;
     channel->told_taken = channel->messages_taken;
     channel->ack_at_us = INT64_MAX;
+    channel->nack_due = false; /* A NACK goes before all else, so it was this frame. */
 }
 
 static void pack_acknowledgement(struct gdn__channel *channel, struct gdn__header *header,
@@ -96,7 +98,17 @@ static void pack_acknowledgement(struct gdn__channel *channel, struct gdn__heade
     header->count = 1;
     begin_frame(channel, header, out);
     gdn__end_record(out, gdn__begin_record(out, channel->nack_due ? GDN__NACK : GDN__ACK));
-    channel->nack_due = false;
+}
+
+/* A repeat of a record that the peer has: it looks at nothing but the number, and answers. */
+static void pack_repeat(struct gdn__channel *channel, struct gdn__header *header,
+                        struct gdn__buffer *out)
+{
+    header->count = 1;
+    header->sequence = channel->acknowledged;
+    begin_frame(channel, header, out);
+    gdn__end_record(out, gdn__begin_record(out, GDN__PAYLOAD));
+    if (!out->failed) channel->ask_taken = false;
 }
 
 /* As many records as fit under the soft limit, at least one. */
@@ -131,6 +143,15 @@ static void pack_records(struct gdn__channel *channel, struct gdn__header *heade
     }
 }
 
+/* Nobody may look here again before a timer says so. */
+static void try_later(struct gdn__channel *channel, int64_t now_us)
+{
+    if (is_ack_due(channel, now_us)) channel->ack_at_us = now_us + GDN__ACK_DELAY_US;
+    if (has_untransmitted(channel) && channel->resend_at_us == INT64_MAX) {
+        channel->resend_at_us = now_us + channel->resend_after_us;
+    }
+}
+
 bool gdn__channel_pack(struct gdn__channel *channel, uint64_t source, uint64_t destination,
                        int64_t now_us, struct gdn__buffer *out)
 {
@@ -140,12 +161,15 @@ bool gdn__channel_pack(struct gdn__channel *channel, uint64_t source, uint64_t d
         pack_acknowledgement(channel, &header, out);
     } else if (has_untransmitted(channel)) {
         pack_records(channel, &header, now_us, out);
+    } else if (channel->ask_taken) {
+        pack_repeat(channel, &header, out);
     } else {
         return false;
     }
-    if (out->failed) { /* Try again later; the timers still stand. */
+    if (out->failed) {
         out->length = before;
         out->failed = false;
+        try_later(channel, now_us);
         return false;
     }
     settle_acknowledgement(channel);
@@ -180,6 +204,25 @@ static void forget_up_to(struct gdn__channel *channel, uint64_t acknowledged)
     compact(channel);
 }
 
+static bool has_unacknowledged(const struct gdn__channel *channel)
+{
+    return channel->acknowledged + 1 < channel->next;
+}
+
+static bool awaits_taking(const struct gdn__channel *channel)
+{
+    return !has_unacknowledged(channel) && gdn__channel_in_flight(channel) > 0;
+}
+
+static void hear_acknowledged(struct gdn__channel *channel, uint64_t acknowledged, int64_t now_us)
+{
+    if (acknowledged <= channel->acknowledged || acknowledged >= channel->next) return;
+    forget_up_to(channel, acknowledged);
+    channel->probing = channel->probe_next = false;
+    channel->resend_after_us = GDN__RESEND_US;
+    channel->resend_at_us = has_unacknowledged(channel) ? now_us + GDN__RESEND_US : INT64_MAX;
+}
+
 void gdn__channel_heard(struct gdn__channel *channel, const struct gdn__header *header,
                         int64_t now_us)
 {
@@ -187,14 +230,9 @@ void gdn__channel_heard(struct gdn__channel *channel, const struct gdn__header *
     if (header->taken > channel->peer_taken && header->taken <= channel->messages_sent) {
         channel->peer_taken = header->taken;
     }
-    if (header->acknowledged <= channel->acknowledged || header->acknowledged >= channel->next) {
-        return;
-    }
-    forget_up_to(channel, header->acknowledged);
-    channel->probing = channel->probe_next = false;
-    channel->resend_after_us = GDN__RESEND_US;
-    bool all = channel->acknowledged + 1 == channel->next;
-    channel->resend_at_us = all ? INT64_MAX : now_us + GDN__RESEND_US;
+    hear_acknowledged(channel, header->acknowledged, now_us);
+    channel->ask_taken = false;
+    channel->ask_at_us = awaits_taking(channel) ? now_us + GDN__WINDOW_ASK_US : INT64_MAX;
 }
 
 void gdn__channel_go_back(struct gdn__channel *channel)
@@ -248,16 +286,26 @@ void gdn__channel_took(struct gdn__channel *channel, int64_t now_us)
 
 int64_t gdn__channel_deadline(const struct gdn__channel *channel)
 {
-    return channel->resend_at_us < channel->ack_at_us ? channel->resend_at_us : channel->ack_at_us;
+    int64_t deadline_us = channel->resend_at_us;
+    if (channel->ack_at_us < deadline_us) deadline_us = channel->ack_at_us;
+    return channel->ask_at_us < deadline_us ? channel->ask_at_us : deadline_us;
+}
+
+static void resend(struct gdn__channel *channel, int64_t now_us)
+{
+    gdn__channel_go_back(channel);
+    channel->probe_next = true;
+    channel->resend_after_us *= 2;
+    if (channel->resend_after_us > GDN__RESEND_MAX_US) {
+        channel->resend_after_us = GDN__RESEND_MAX_US;
+    }
+    channel->resend_at_us = now_us + channel->resend_after_us;
 }
 
 void gdn__channel_passed(struct gdn__channel *channel, int64_t now_us)
 {
-    if (channel->resend_at_us > now_us) return;
-    gdn__channel_go_back(channel);
-    channel->probe_next = true;
-    channel->resend_after_us *= 2;
-    if (channel->resend_after_us > GDN__RESEND_MAX_US)
-        channel->resend_after_us = GDN__RESEND_MAX_US;
-    channel->resend_at_us = now_us + channel->resend_after_us;
+    if (channel->resend_at_us <= now_us) resend(channel, now_us);
+    if (channel->ask_at_us > now_us) return;
+    channel->ask_taken = awaits_taking(channel);
+    channel->ask_at_us = channel->ask_taken ? now_us + GDN__WINDOW_ASK_US : INT64_MAX;
 }

@@ -5,6 +5,9 @@
  *     out:  acknowledged < transmitted < next        retained: every record after acknowledged
  *     in:   expected is the only number that is let in; smaller is a repeat, larger came early
  *
+ * Word of what was taken travels in every header and is not acknowledged itself. When all records
+ * are acknowledged but not all are taken, and nothing is heard, an empty repeat asks for it.
+ *
  * ZeroMQ is FIFO within one connection only. This is what keeps the channel FIFO and reliable, as
  * Chandy & Lamport 1985 (section 2) require. */
 #ifndef GDN_CORE_CHANNEL_H
@@ -17,6 +20,7 @@
 #define GDN__ACK_DELAY_US  INT64_C(5000)
 #define GDN__ACK_EVERY     64 /* Records that arrived without being acknowledged. */
 #define GDN__NACK_PAUSE_US INT64_C(5000)
+#define GDN__WINDOW_ASK_US INT64_C(2000000) /* Nothing heard while messages are not taken. */
 
 struct gdn__channel {
     /* Out. */
@@ -32,6 +36,8 @@ struct gdn__channel {
     int64_t resend_after_us;
     uint64_t messages_sent; /* Lock messages and payloads numbered. */
     uint64_t peer_taken;    /* How many of them the peer's application has taken. */
+    bool ask_taken;         /* Its word on that may be lost: make it speak. */
+    int64_t ask_at_us;      /* INT64_MAX: all is taken, or something is unacknowledged. */
     /* In. */
     uint64_t expected;
     uint64_t messages_taken; /* By our application; told to the peer. */

@@ -118,16 +118,17 @@ static void two_deadlocks_at_once_are_two_and_both_are_broken(void **state)
 }
 
 /* Who is merely stuck behind a deadlock is no member of it and never its victim, young as it may
- * be. */
+ * be. (It waits for C: in A's queue, before T2's request, it would be part of the ring.) */
 static void a_tail_is_not_the_victim(void **state)
 {
     struct scenario *scenario = *state;
     scenario_play(scenario,
-                  "resource A home n1\nresource B home n2\n"
+                  "resource A home n1\nresource B home n2\nresource C home n1\n"
                   "n1 T1 begin\nn2 T2 begin\n"
-                  "n1 T1 lock A\nawait T1 granted\nn2 T2 lock B\nawait T2 granted\n"
+                  "n1 T1 lock A\nawait T1 granted\nn1 T1 lock C\nawait T1 granted\n"
+                  "n2 T2 lock B\nawait T2 granted\n"
                   "n1 T1 lock B\nawait T1 blocked\n"
-                  "n3 T7 begin\nn3 T7 lock A\nawait T7 blocked\n"
+                  "n3 T7 begin\nn3 T7 lock C\nawait T7 blocked\n"
                   "n2 T2 lock A\nawait T2 aborted\n"
                   "await T1 granted\nn1 T1 commit\nawait T7 granted\nn3 T7 commit\n"
                   "await event aborted\nawait rounds 3\n",

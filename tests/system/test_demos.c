@@ -20,7 +20,7 @@ static int run(const struct scenario *scenario, const char *demo, char *const op
 {
     char out_path[PROGRAM_PATH_BYTES], err_path[PROGRAM_PATH_BYTES], program[PROGRAM_PATH_BYTES];
     char *argv[16] = {program_path(program, demo)};
-    for (int i = 0; options[i] != NULL && i < 14; i++) argv[i + 1] = options[i];
+    for (int i = 0; i < 14 && options[i] != NULL; i++) argv[i + 1] = options[i];
     (void)snprintf(out_path, sizeof out_path, "%s/out", scenario->directory);
     (void)snprintf(err_path, sizeof err_path, "%s/err", scenario->directory);
     int status = program_end(program_start(argv, out_path, err_path), 0, RUN_MS);

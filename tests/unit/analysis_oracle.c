@@ -295,8 +295,9 @@ static bool met_by_mail(const struct world *w, const struct world_wait *wait, in
     for (int i = 0; i < index; i++) {
         const struct world_need *other = &wait->needs[i];
         if (other->kind != GDN_NEED_PROCESS || other->process != need->process) continue;
-        bool back = other->resource != NOWHERE && given_back(w, other->process, other->resource);
-        if (!back) earlier++;
+        bool about_hold = other->resource != NOWHERE;
+        bool back = about_hold && given_back(w, other->process, other->resource);
+        if (!back && !(about_hold && any_open(w))) earlier++;
     }
     return earlier < wakes_for(w, wait, need->process);
 }

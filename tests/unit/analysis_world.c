@@ -226,7 +226,7 @@ void world_make(struct world *w, uint64_t *seed, bool any)
     memset(w, 0, sizeof *w);
     make_modes(w, seed);
     make_places(w, seed);
-    int steps = 3 + world_below(seed, 12);
+    int steps = 4 + world_below(seed, 18);
     int direct = any ? 40 : chance(seed, 50) ? 15 : 0;
     for (int i = 0; i < steps; i++) {
         if (chance(seed, direct)) {

@@ -1,74 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Recording: what goes into the cut at once, and holders as of the capture afterwards. */
-#include "ledger_fixture.h"
+#include "capture_fixture.h"
 
 #include "src/core/ledger.h"
-#include <gordian/cut.h>
-
-/* Peers 0 to 9 are the parties of that number; PEER_WITHOUT_MEMORY stands for a failure. */
-#define PEER_WITHOUT_MEMORY 9
-
-static uint32_t party_of(void *context, struct gdn_cut *cut, uint32_t peer)
-{
-    (void)context;
-    if (peer == PEER_WITHOUT_MEMORY) return GDN_NONE;
-    const char name[] = {'n', (char)('0' + peer), '\0'};
-    return gdn_cut_party(cut, name, 7);
-}
-
-struct world {
-    gdn_ledger *ledger;
-    gdn_cut *cut;
-    gdn_capture *capture;
-};
-
-static int make_world(void **state)
-{
-    struct world *world = calloc(1, sizeof *world);
-    if (world == NULL) return -1;
-    *state = world;
-    world->ledger = gdn_ledger_new(NULL);
-    return world->ledger == NULL ? -1 : 0;
-}
-
-static int free_world(void **state)
-{
-    struct world *world = *state;
-    gdn_capture_free(world->capture);
-    gdn_cut_free(world->cut);
-    gdn_ledger_free(world->ledger);
-    free(world);
-    return 0;
-}
-
-static gdn_cut *begin_cut(const struct gdn_allocator *allocator)
-{
-    gdn_cut *cut = gdn_cut_new(allocator);
-    uint32_t node;
-    assert_non_null(cut);
-    assert_ok(gdn_cut_add_node(cut, party_of(NULL, cut, 0), &node));
-    return cut;
-}
-
-static void capture(struct world *world)
-{
-    world->cut = begin_cut(NULL);
-    assert_ok(
-        gdn_ledger_capture(world->ledger, world->cut, 0, party_of, NULL, 1000, &world->capture));
-}
-
-/* The home of that resource in the cut; NULL: not there. Fails if it is there twice. */
-static const struct gdn_cut_home *home_of(const gdn_cut *cut, gdn_resource_id id)
-{
-    uint32_t resource = gdn_cut_find_resource(cut, id);
-    const struct gdn_cut_home *found = NULL;
-    for (size_t i = 0; i < cut->nodes[0].home_count; i++) {
-        if (cut->nodes[0].homes[i].resource != resource) continue;
-        assert_null(found);
-        found = &cut->nodes[0].homes[i];
-    }
-    return found;
-}
 
 static const struct gdn_cut_holder *holder(const gdn_cut *cut, const char *resource, size_t i)
 {
@@ -389,95 +323,6 @@ static void overlapping_captures_each_find_their_own_holders(void **state)
     gdn_ledger_free(ledger);
 }
 
-/* ---- Memory ---- */
-
-static void peer_that_cannot_be_mapped_fails_the_capture(void **state)
-{
-    struct world *world = *state;
-    ask(world->ledger, PEER_WITHOUT_MEMORY, "T1", "r", X);
-    world->cut = begin_cut(NULL);
-    assert_int_equal(
-        gdn_ledger_capture(world->ledger, world->cut, 0, party_of, NULL, 0, &world->capture),
-        GDN_ERR_MEMORY);
-    assert_null(world->capture);
-}
-
-/* The verb goes on, since a round is worth less than a lock; the round is what fails. */
-static void list_that_cannot_be_saved_fails_the_round_only(void **state)
-{
-    (void)state;
-    struct faulty faulty = {.allowed = SIZE_MAX};
-    struct gdn_allocator allocator = {faulty_resize, &faulty};
-    struct gdn_ledger_options options = {.allocator = &allocator};
-    for (size_t allowed = 0; allowed < 3; allowed++) {
-        struct world world = {.ledger = gdn_ledger_new(&options)};
-        hold(world.ledger, "T1", "r", X);
-        capture(&world);
-        assert_false(gdn_capture_failed(world.capture));
-        faulty.allowed = allowed;
-        release(world.ledger, "T1", "r");
-        faulty.allowed = SIZE_MAX;
-        assert_int_equal(gdn_ledger_counters(world.ledger).resources, 0);
-        bool saved = allowed == 2; /* The list, and the map's room for it. */
-        assert_int_equal(gdn_capture_failed(world.capture), !saved);
-        assert_int_equal(gdn_capture_resource(world.capture, R("r")),
-                         saved ? GDN_OK : GDN_ERR_MEMORY);
-        gdn_capture_free(world.capture);
-        gdn_cut_free(world.cut);
-        gdn_ledger_free(world.ledger);
-        assert_int_equal(faulty.live, 0);
-    }
-}
-
-static void fill(gdn_ledger *ledger)
-{
-    struct gdn_process_info info = {.label = "label"};
-    assert_ok(gdn_ledger_describe(ledger, P("T1"), &info));
-    hold(ledger, "T0", "r", X);
-    hold(ledger, "T0", "q", X);
-    ask(ledger, 0, "T1", "r", X);
-    ask(ledger, 3, "T2", "s", X);
-    const struct gdn_need need = {.process = P("A"), .has_resource = true, .resource = R("z")};
-    uint64_t number;
-    assert_ok(gdn_ledger_wait_on(ledger, P("T3"), &need, 1, 0, 0, &number));
-}
-
-static enum gdn_err record_all(gdn_ledger *ledger, gdn_cut *cut)
-{
-    gdn_capture *made = NULL;
-    enum gdn_err err = gdn_ledger_capture(ledger, cut, 0, party_of, NULL, 0, &made);
-    if (err == GDN_OK) err = gdn_capture_resource(made, R("q"));
-    gdn_capture_free(made);
-    return err;
-}
-
-static void recording_without_memory_leaks_nothing(void **state)
-{
-    (void)state;
-    enum gdn_err err = GDN_ERR_MEMORY;
-    size_t allowed = 0;
-    for (; err != GDN_OK; allowed++) {
-        struct faulty faulty = {.allowed = SIZE_MAX};
-        struct gdn_allocator allocator = {faulty_resize, &faulty};
-        struct gdn_ledger_options options = {.allocator = &allocator};
-        gdn_ledger *ledger = gdn_ledger_new(&options);
-        fill(ledger);
-        gdn_cut *cut = begin_cut(&allocator);
-        faulty.allowed = allowed;
-        err = record_all(ledger, cut);
-        faulty.allowed = SIZE_MAX;
-        if (err != GDN_OK) assert_int_equal(err, GDN_ERR_MEMORY);
-        gdn_cut_free(cut);
-        /* It can be tried again at once, and nothing is still being saved for the failed one. */
-        cut = begin_cut(&allocator);
-        assert_ok(record_all(ledger, cut));
-        gdn_cut_free(cut);
-        gdn_ledger_free(ledger);
-        assert_int_equal(faulty.live, 0);
-    }
-    assert_true(allowed > 10);
-}
-
 #define fact(name) cmocka_unit_test_setup_teardown(name, make_world, free_world)
 
 int main(void)
@@ -493,9 +338,6 @@ int main(void)
         fact(contested_resource_is_not_recorded_twice),
         fact(orphaned_hold_keeps_its_name_in_the_cut),
         cmocka_unit_test(overlapping_captures_each_find_their_own_holders),
-        fact(peer_that_cannot_be_mapped_fails_the_capture),
-        cmocka_unit_test(list_that_cannot_be_saved_fails_the_round_only),
-        cmocka_unit_test(recording_without_memory_leaks_nothing),
     };
     return !!cmocka_run_group_tests(tests, NULL, NULL);
 }

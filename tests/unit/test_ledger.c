@@ -335,10 +335,10 @@ static void step_wake(void)
 {
     uint32_t process = below(&seed, PROCESSES), by = below(&seed, PROCESSES);
     struct record *r = oldest_listing(process, by);
-    bool named = r != NULL && below(&seed, 2) == 0;
+    uint64_t number = r != NULL && below(&seed, 2) == 0 ? r->number : 0;
     struct gdn_effect effect =
         apply(below(&seed, PEERS + 1), (struct gdn_message){.verb = GDN_VERB_WAKE,
-                                                            .number = named ? r->number : 0,
+                                                            .number = number,
                                                             .process = process_id(process),
                                                             .by = process_id(by)});
     if (r == NULL) {

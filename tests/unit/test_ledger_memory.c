@@ -265,13 +265,14 @@ static void verbs_without_memory_change_nothing(void **state)
     assert_true(try_with_failing_memory(do_peer_lost) > 10);
 }
 
+typedef enum gdn_err some_verb(gdn_ledger *);
+
 /* What gives something back must always work: a full memory is no reason to keep a lock. */
 static void verbs_that_give_back_need_no_memory(void **state)
 {
     (void)state;
-    enum gdn_err (*const verbs[])(gdn_ledger *) = {do_grant,       do_refuse,   do_requeue,
-                                                   do_cancel,      do_release,  do_end,
-                                                   do_apply_grant, do_apply_end};
+    some_verb *const verbs[] = {do_grant,   do_refuse, do_requeue,     do_cancel,
+                                do_release, do_end,    do_apply_grant, do_apply_end};
     for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++) {
         assert_int_equal(try_with_failing_memory(verbs[i]), 0);
     }

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/* The inside of the codec of cuts, shared by its files:
+ *
+ *     codec.c         the envelope, the round, the modes and the tables
+ *     codec_node.c    a node's report */
+#ifndef GDN_CORE_CODEC_H
+#define GDN_CORE_CODEC_H
+
+#include <gordian/cut.h>
+
+#include "src/core/buffer.h"
+
+/* Smallest encoding of a node, so that a hostile count is refused before anything is allocated. */
+#define GDN__CODED_NODE_BYTES 17
+
+struct gdn__decoder {
+    struct gdn__reader in;
+    gdn_cut *cut;
+    enum gdn_err err; /* GDN_ERR_MEMORY or GDN_ERR_MISUSE from the builder. */
+};
+
+/* Keeps the builder's first error. */
+void gdn__decoder_check(struct gdn__decoder *decoder, enum gdn_err err);
+
+void gdn__put_node(struct gdn__buffer *out, const struct gdn_cut_node *node);
+/* The tables that the node refers to have been read. */
+void gdn__get_node(struct gdn__decoder *decoder);
+
+#endif

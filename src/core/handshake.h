@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/* The inside of a mesh, shared by its files:
+ *
+ *     mesh.c        frames in and out, time
+ *     handshake.c   peers and links: who is dialled, met, up and lost */
+#ifndef GDN_CORE_HANDSHAKE_H
+#define GDN_CORE_HANDSHAKE_H
+
+#include "src/core/mesh.h"
+
+struct gdn__mesh_link {
+    char *endpoint;
+};
+
+struct gdn__mesh {
+    struct gdn_allocator allocator;
+    struct gdn__mesh_events events;
+    char *name;
+    char *endpoint;
+    gdn_node_id id;
+    uint64_t incarnation;
+    enum gdn__role role;
+    struct gdn__peer **peers; /* [0] is unused: number 0 is the node itself. */
+    size_t peer_count, peer_capacity;
+    struct gdn__mesh_link *links;
+    size_t link_count, link_capacity;
+    size_t links_taken;             /* Handed out by gdn__mesh_take_dial(). */
+    struct gdn__map by_incarnation; /* Known incarnations, lost ones too -> number. */
+    struct gdn__map by_id;          /* Live peers with a name -> number. */
+    bool dirty;                     /* Something may wait for a pack. */
+    int64_t deadline_us;            /* No peer wants to be looked at before. */
+    bool closing;                   /* Say goodbye with the next pack. */
+    struct gdn__buffer out;
+    struct gdn__packed *packed;
+    size_t packed_count, packed_capacity;
+};
+
+/* A line for the owner's log; '!' first marks a warning. */
+void gdn__mesh_say(gdn__mesh *mesh, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+void gdn__mesh_free_peer(gdn__mesh *mesh, struct gdn__peer *peer);
+/* The peer's incarnation is gone for ever. */
+void gdn__mesh_lose(gdn__mesh *mesh, uint32_t number, const char *reason, int64_t now_us);
+
+enum gdn_err gdn__mesh_hello_received(gdn__mesh *mesh, const struct gdn__header *header,
+                                      const struct gdn__record *record, const char *from,
+                                      int64_t now_us);
+enum gdn_err gdn__mesh_open_received(gdn__mesh *mesh, uint32_t number,
+                                     const struct gdn__record *record);
+/* Both OPENs are there and ours is acknowledged. GDN_ERR_MEMORY: try again with the next frame. */
+enum gdn_err gdn__mesh_come_up(gdn__mesh *mesh, uint32_t number, int64_t now_us);
+
+#endif
