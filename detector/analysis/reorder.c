@@ -166,38 +166,101 @@ static enum gdn_err order_alone_closes_it(struct trials *t, bool *closes)
     return any ? try_fates(t, closes) : GDN_OK;
 }
 
-/* Turn the one link that frees most; GDN_NONE when none frees more than was free already. */
-static enum gdn_err turn_best(struct trials *t, size_t *freed_so_far, bool *freed, bool *turned)
+static enum gdn_err turn_one(struct trials *t, bool *freed)
 {
-    size_t best = SIZE_MAX;
-    *freed = *turned = false;
-    for (size_t i = 0; i < t->links.count && !*freed; i++) {
-        if (!is_queued(t, i) || t->fate[i] == FATE_TURNED) continue;
+    enum gdn_err err = GDN_OK;
+    *freed = false;
+    for (size_t i = 0; err == GDN_OK && i < t->links.count; i++) {
+        if (!is_queued(t, i)) continue;
         t->fate[i] = FATE_TURNED;
-        enum gdn_err err = try_fates(t, freed);
+        err = try_fates(t, freed);
+        if (*freed) return err;
         t->fate[i] = FATE_KEPT;
-        if (err != GDN_OK) return err;
-        if (t->freed_count <= *freed_so_far) continue;
-        *freed_so_far = t->freed_count;
-        best = i;
     }
-    if (best == SIZE_MAX) return GDN_OK;
-    t->fate[best] = FATE_TURNED;
-    *turned = true;
+    return err;
+}
+
+/* The links of one ticket stand side by side: [from, the end that is returned). */
+static size_t end_of_ticket(const struct trials *t, size_t from)
+{
+    size_t end = from;
+    while (end < t->links.count && t->links.items[end].ticket == t->links.items[from].ticket) end++;
+    return end;
+}
+
+static void set_queued(struct trials *t, size_t from, size_t end, enum fate fate)
+{
+    for (size_t i = from; i < end; i++) {
+        if (is_queued(t, i)) t->fate[i] = (uint8_t)fate;
+    }
+}
+
+static bool is_turned(const struct trials *t, size_t from, size_t end)
+{
+    for (size_t i = from; i < end; i++) {
+        if (t->fate[i] == FATE_TURNED) return true;
+    }
+    return false;
+}
+
+/* Serve one more ticket before all that only stand before it: the one that frees most. */
+static enum gdn_err turn_best_ticket(struct trials *t, size_t *freed_so_far, bool *freed,
+                                     bool *turned)
+{
+    size_t best = 0, best_end = 0;
+    *freed = *turned = false;
+    for (size_t from = 0, end; from < t->links.count && !*freed; from = end) {
+        end = end_of_ticket(t, from);
+        if (is_turned(t, from, end)) continue;
+        set_queued(t, from, end, FATE_TURNED);
+        enum gdn_err err = try_fates(t, freed);
+        if (err != GDN_OK) return err;
+        if (t->freed_count > *freed_so_far) {
+            *freed_so_far = t->freed_count;
+            best = from;
+            best_end = end;
+        }
+        if (!*freed) set_queued(t, from, end, FATE_KEPT);
+    }
+    *turned = best_end != 0;
+    set_queued(t, best, best_end, FATE_TURNED);
     return GDN_OK;
 }
 
-static enum gdn_err search(struct trials *t, bool *found)
+/* Keep what is needed; the first links are spared first. */
+static enum gdn_err keep_needed(struct trials *t)
 {
-    bool turned = true;
-    size_t freed_so_far = 0;
-    for (size_t i = 0; i < t->links.count; i++) t->fate[i] = FATE_KEPT;
-    enum gdn_err err = try_fates(t, found); /* Hubs count as free here: the base to improve on. */
-    freed_so_far = t->freed_count;
-    for (int rounds = 0; err == GDN_OK && !*found && turned && rounds < ADVICE_MAX; rounds++) {
-        err = turn_best(t, &freed_so_far, found, &turned);
+    enum gdn_err err = GDN_OK;
+    for (size_t i = 0; err == GDN_OK && i < t->links.count; i++) {
+        bool freed = false;
+        if (t->fate[i] != FATE_TURNED) continue;
+        t->fate[i] = FATE_KEPT;
+        err = try_fates(t, &freed);
+        if (!freed) t->fate[i] = FATE_TURNED;
     }
     return err;
+}
+
+/* One link if one will do, else ticket by ticket. */
+static enum gdn_err search(struct trials *t, bool *found)
+{
+    for (size_t i = 0; i < t->links.count; i++) t->fate[i] = FATE_KEPT;
+    enum gdn_err err = turn_one(t, found);
+    if (err != GDN_OK || *found) return err;
+    err = try_fates(t, found); /* Hubs count as free here: the base to improve on. */
+    size_t freed_so_far = t->freed_count;
+    bool turned = true;
+    for (int rounds = 0; err == GDN_OK && !*found && turned && rounds < ADVICE_MAX; rounds++) {
+        err = turn_best_ticket(t, &freed_so_far, found, &turned);
+    }
+    return err == GDN_OK && *found ? keep_needed(t) : err;
+}
+
+static size_t count_turned(const struct trials *t)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < t->links.count; i++) count += t->fate[i] == FATE_TURNED;
+    return count;
 }
 
 static bool is_repeated(const struct gdn_deadlock *deadlock, struct gdn_reorder advice)
@@ -237,7 +300,7 @@ enum gdn_err gdn__reorder_find(struct gdn__core *core, struct gdn_deadlock *dead
         err = t.fate == NULL ? GDN_ERR_MEMORY : order_alone_closes_it(&t, &found);
         if (err == GDN_OK && found) err = search(&t, &found);
     }
-    if (err == GDN_OK && found) err = hand_out(&t, deadlock);
+    if (err == GDN_OK && found && count_turned(&t) <= ADVICE_MAX) err = hand_out(&t, deadlock);
     gdn__free(&core->graph.memory, t.links.items);
     gdn__free(&core->graph.memory, t.fate);
     return err;

@@ -186,6 +186,12 @@ static json_t *wait_line(const gdn_verdict *verdict, const struct listed *listed
     return line;
 }
 
+char *answers_no_waits(void)
+{
+    return print_document(json_pack("{s:s, s:b, s:[], s:[]}", "format", "gordian-waits/1",
+                                    "complete", 0, "missing", "waits"));
+}
+
 char *answers_waits(const gdn_verdict *verdict)
 {
     size_t count;

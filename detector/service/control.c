@@ -83,6 +83,8 @@ static void serve_one(struct control *control, gdn_detector *detector, const cha
 {
     if (strcmp(request, "status") == 0) {
         answer(control, answers_status(control, detector));
+    } else if (strcmp(request, "waits") == 0 && gdn_detector_node_count(detector) == 0) {
+        answer(control, answers_no_waits()); /* No round is taken while nobody takes part. */
     } else if (strcmp(request, "waits") == 0) {
         control->waits_asked = true;
         control->answer_by_us = monotonic_us() + ANSWER_US;

@@ -202,6 +202,66 @@ static void check_witness(const gdn_verdict *verdict, const struct gdn_deadlock 
     }
 }
 
+/* ---- Order ---- */
+
+static void drop_queued(struct oracle_ticket *ticket, int holder)
+{
+    int kept = 0;
+    for (int i = 0; i < ticket->blocker_count; i++) {
+        const struct oracle_blocker *b = &ticket->blockers[i];
+        if (b->process != holder || !b->queued) ticket->blockers[kept++] = *b;
+    }
+    ticket->blocker_count = kept;
+}
+
+/* The one ticket of a process in a core; NOWHERE if there are more. */
+static int only_ticket_of(const struct oracle *o, uint64_t core, int process)
+{
+    int found = NOWHERE;
+    for (int t = 0; t < o->ticket_count; t++) {
+        if ((core >> t & 1) == 0 || o->tickets[t].process != process) continue;
+        if (found != NOWHERE) return NOWHERE;
+        found = t;
+    }
+    return found;
+}
+
+/* Who is passed waits for the one that was served first, if it asks for what that one has. */
+static void wait_for_served(struct oracle *o, int passed, int served)
+{
+    const struct world_wait *p = &world.waits[o->tickets[passed].wait];
+    const struct world_wait *s = &world.waits[o->tickets[served].wait];
+    bool clash = (world.modes.conflicts[p->mode] >> s->mode & 1) != 0;
+    if (p->resource != s->resource || !clash) return;
+    struct oracle_ticket *ticket = &o->tickets[passed];
+    ticket->blockers[ticket->blocker_count++] =
+        (struct oracle_blocker){o->tickets[served].process, NOWHERE, false};
+}
+
+static void check_order(const gdn_verdict *verdict, const struct gdn_deadlock *deadlock)
+{
+    static struct oracle changed;
+    uint64_t core = tickets_of(verdict, deadlock);
+    changed = oracle;
+    for (int t = 0; t < oracle.ticket_count; t++) {
+        if ((core >> t & 1) != 0 && oracle.tickets[t].direct) return;
+    }
+    for (size_t i = 0; i < deadlock->reorder_count; i++) {
+        int first = world_process(verdict->cut, deadlock->reorder[i].first);
+        int second = world_process(verdict->cut, deadlock->reorder[i].second);
+        for (int t = 0; t < oracle.ticket_count; t++) {
+            if (oracle.tickets[t].process == first) drop_queued(&changed.tickets[t], second);
+        }
+        int served = only_ticket_of(&oracle, core, first);
+        int passed = only_ticket_of(&oracle, core, second);
+        bool listed = served != NOWHERE && passed != NOWHERE &&
+                      oracle.tickets[served].wait != NOWHERE &&
+                      oracle.tickets[passed].wait != NOWHERE;
+        if (listed) wait_for_served(&changed, passed, served);
+    }
+    expect(oracle_frees(&changed, core, 0));
+}
+
 /* ---- Victims ---- */
 
 static unsigned abortable_of(unsigned members)
@@ -231,6 +291,7 @@ static void check_victims(const gdn_verdict *verdict, const struct gdn_deadlock 
     }
     if (deadlock->reorder_count > 0) {
         expect(victims == 0);
+        check_order(verdict, deadlock);
         return;
     }
     if (victims == 0) {
