@@ -78,8 +78,9 @@ compile = $(CC) -std=c11 -D_GNU_SOURCE -Iinclude -I. $(package_flags) $(WARNINGS
           -fPIC -fno-semantic-interposition $(sanitize) $(CPPFLAGS) $(CFLAGS)
 link    = $(CC) -pthread $(sanitize) $(CFLAGS) $(LDFLAGS)
 
+# How a command is announced: a word and a file; itself with V=1; not at all with make -s.
 ifneq ($(V),1)
-say = @printf '  %-4s %s\n' $(1) $@;
+say = @$(if $(findstring s,$(firstword -$(MAKEFLAGS))),,printf '  %-4s %s\n' $(1) $@;)
 endif
 
 # ---- What is made of what ----

@@ -83,6 +83,24 @@ static void a_release_in_flight_opens_the_ring(void **state)
     expect_quiet(scenario);
 }
 
+/* T2 has committed and begun anew under its old name: R's home still counts it as the holder, and
+ * its new wait for T1 is real. */
+static void a_commit_in_flight_opens_the_ring(void **state)
+{
+    struct scenario *scenario = *state;
+    scenario_play(scenario,
+                  "resource R home n2\nresource X home n3\n"
+                  "n3 T1 begin\nn1 T2 begin\n"
+                  "n3 T1 lock X\nawait T1 granted\nn1 T2 lock R\nawait T2 granted\n"
+                  "n3 T1 lock R\nawait T1 blocked\n"
+                  "pause n2\n"
+                  "n1 T2 commit\nn1 T2 begin\n"
+                  "n1 T2 lock X\nawait T2 blocked\nawait rounds 5\n"
+                  "resume n2\nawait T1 granted\nn3 T1 commit\nawait T2 granted\n",
+                  NULL);
+    expect_quiet(scenario);
+}
+
 /* R's home still has T1 in its queue; T1 has given up. */
 static void a_cancel_in_flight_opens_the_ring(void **state)
 {
@@ -96,6 +114,24 @@ static void a_cancel_in_flight_opens_the_ring(void **state)
                   "n1 T1 cancel\nawait T1 cancelled\n"
                   "n3 T2 lock X\nawait T2 blocked\nawait rounds 5\n"
                   "resume n2\nn1 T1 commit\nawait T2 granted\n",
+                  NULL);
+    expect_quiet(scenario);
+}
+
+/* The same, where only queue order joins them: T3 stands behind T1's request for R, which T1 has
+ * given up; T1 now waits for T3. Without that request nothing stands before T3. */
+static void a_cancel_in_flight_leaves_the_queue(void **state)
+{
+    struct scenario *scenario = *state;
+    scenario_play(scenario,
+                  "resource R home n2\nresource Y home n1\n"
+                  "n1 T1 begin\nn2 T2 begin\nn3 T3 begin\n"
+                  "n3 T3 lock Y\nawait T3 granted\nn2 T2 lock R shared\nawait T2 granted\n"
+                  "n1 T1 lock R\nawait T1 blocked\nn3 T3 lock R shared\nawait T3 blocked\n"
+                  "pause n2\n"
+                  "n1 T1 cancel\nawait T1 cancelled\n"
+                  "n1 T1 lock Y\nawait T1 blocked\nawait rounds 5\n"
+                  "resume n2\nawait T3 granted\nn3 T3 commit\nawait T1 granted\n",
                   NULL);
     expect_quiet(scenario);
 }
@@ -149,7 +185,9 @@ int main(void)
         RUN(a_request_in_flight_that_can_be_granted_blocks_nobody),
         RUN(a_grant_in_flight_opens_the_ring),
         RUN(a_release_in_flight_opens_the_ring),
+        RUN(a_commit_in_flight_opens_the_ring),
         RUN(a_cancel_in_flight_opens_the_ring),
+        RUN(a_cancel_in_flight_leaves_the_queue),
         RUN(a_cancel_that_crosses_its_grant_gives_the_lock_back),
         RUN(a_queue_whose_head_is_grantable_is_no_deadlock),
     };
