@@ -48,6 +48,12 @@ static void open_links(gdn_node *node, const struct gdn_actions *actions)
     }
 }
 
+static void lower_kick(gdn_node *node)
+{
+    uint64_t count;
+    while (read(node->kick_fd, &count, sizeof count) < 0 && errno == EINTR) continue;
+}
+
 /* Send what waits. The frames are ours until the next LINKS_READY, which only this thread says.
  * Returns the deadline. */
 static int64_t send_frames(gdn_node *node, bool *closing)
@@ -55,6 +61,7 @@ static int64_t send_frames(gdn_node *node, bool *closing)
     struct gdn_actions actions;
     char *log;
     pthread_mutex_lock(&node->mutex);
+    if (node->kicked) lower_kick(node);
     node->kicked = false;
     *closing = node->closing;
     struct gdn_event event = {.type = GDN_EVENT_LINKS_READY, .now_us = gdn__now_us()};
@@ -71,12 +78,6 @@ static int64_t send_frames(gdn_node *node, bool *closing)
     return actions.deadline_us;
 }
 
-static void lower_kick(gdn_node *node)
-{
-    uint64_t count;
-    while (read(node->kick_fd, &count, sizeof count) < 0 && errno == EINTR) continue;
-}
-
 static void wait_until(gdn_node *node, int64_t deadline_us)
 {
     int64_t timeout_us = -1;
@@ -85,7 +86,6 @@ static void wait_until(gdn_node *node, int64_t deadline_us)
         if (timeout_us < 0) timeout_us = 0;
     }
     (void)gdn__wires_wait(&node->wires, node->kick_fd, timeout_us);
-    lower_kick(node);
 }
 
 void *gdn__engine_run(void *opened)
