@@ -157,8 +157,11 @@ bool cluster_stop(struct cluster *cluster)
 {
     bool well = tell_all(cluster, "quit");
     for (int i = 0; i < cluster->count; i++) {
-        int status = child_end(cluster->members[i].pid, 0, QUIT_MS);
-        if (status != 0) (void)fprintf(stderr, "n%d ended with status %d\n", i + 1, status);
+        bool hurry = child_interrupted();
+        int status = child_end(cluster->members[i].pid, hurry ? SIGKILL : 0, QUIT_MS);
+        if (status != 0 && !hurry) {
+            (void)fprintf(stderr, "n%d ended with status %d\n", i + 1, status);
+        }
         well = status == 0 && well;
     }
     close_controls(cluster);

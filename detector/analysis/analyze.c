@@ -417,23 +417,29 @@ static gdn_verdict *new_verdict(const gdn_cut *cut)
     return NULL;
 }
 
+static enum gdn_err analyze(struct analysis *a, const gdn_cut *cut, enum gdn_policy policy)
+{
+    a->verdict = new_verdict(cut);
+    if (a->verdict == NULL) return GDN_ERR_MEMORY;
+    gdn__graph_init(&a->graph, a->memory);
+    gdn__graph_init(&a->stuck, a->memory);
+    enum gdn_err err = gdn__preference_init(&a->preference, cut, policy);
+    enum gdn_err folded = gdn__fold_init(&a->fold, cut);
+    if (err == GDN_OK) err = folded;
+    if (err == GDN_OK) {
+        a->verdict->complete = a->fold.mail.complete;
+        err = judge(a);
+    }
+    release(a);
+    return err;
+}
+
 enum gdn_err gdn_analyze(const gdn_cut *cut, enum gdn_policy policy, gdn_verdict **verdict,
                          char *why, size_t why_bytes)
 {
     struct analysis a = {.memory = &cut->allocator, .why = why, .why_bytes = why_bytes};
     if (why_bytes > 0) why[0] = '\0';
-    a.verdict = new_verdict(cut);
-    if (a.verdict == NULL) return GDN_ERR_MEMORY;
-    gdn__graph_init(&a.graph, a.memory);
-    gdn__graph_init(&a.stuck, a.memory);
-    enum gdn_err err = gdn__preference_init(&a.preference, cut, policy);
-    enum gdn_err folded = gdn__fold_init(&a.fold, cut);
-    if (err == GDN_OK) err = folded;
-    if (err == GDN_OK) {
-        a.verdict->complete = a.fold.mail.complete;
-        err = judge(&a);
-    }
-    release(&a);
+    enum gdn_err err = analyze(&a, cut, policy);
     if (err == GDN_OK) {
         *verdict = a.verdict;
         return GDN_OK;

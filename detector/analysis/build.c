@@ -164,8 +164,9 @@ static enum gdn_err link_needs(struct state *s, size_t index)
 
 static enum gdn_err add_fixed_vertices(struct state *s)
 {
-    enum gdn_err err = GDN_OK;
+    size_t count = s->fold->cut->process_count + s->fold->wait_count;
     uint32_t vertex;
+    enum gdn_err err = gdn__graph_reserve(s->graph, count, s->fold->wait_count * 2);
     for (uint32_t p = 0; err == GDN_OK && p < s->fold->cut->process_count; p++) {
         err = gdn__graph_add(s->graph, GDN__VERTEX_PROCESS, p, GDN__NEED_ALL, &vertex);
     }

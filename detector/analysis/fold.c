@@ -286,6 +286,37 @@ const struct gdn__place *gdn__fold_place(const struct gdn__fold *fold, const str
 
 /* ---- Life ---- */
 
+/* Room for all there can be: growing from small would cost more than all the rest. */
+static enum gdn_err reserve(struct gdn__fold *fold)
+{
+    const gdn_cut *cut = fold->cut;
+    size_t waits = 0, homes = 0, holds = 0, places = 0;
+    for (size_t n = 0; n < cut->node_count; n++) {
+        const struct gdn_cut_node *node = &cut->nodes[n];
+        waits += node->waits_listed ? node->wait_count : node->entry_count;
+        homes += node->home_count;
+        holds += node->holder_count;
+        places += node->entry_count;
+    }
+    if (waits > TABLE_MAX || homes > TABLE_MAX || holds > TABLE_MAX || places > TABLE_MAX) {
+        return GDN_ERR_LIMIT;
+    }
+    const struct gdn_allocator *memory = &cut->allocator;
+    fold->waits = gdn__alloc(memory, waits * sizeof *fold->waits);
+    fold->homes = gdn__alloc(memory, homes * sizeof *fold->homes);
+    fold->holds = gdn__alloc(memory, holds * sizeof *fold->holds);
+    fold->places = gdn__alloc(memory, places * sizeof *fold->places);
+    if (fold->waits == NULL || fold->homes == NULL || fold->holds == NULL || fold->places == NULL ||
+        !gdn__map_reserve(&fold->wait_of, waits) || !gdn__map_reserve(&fold->home_of, homes)) {
+        return GDN_ERR_MEMORY;
+    }
+    fold->wait_capacity = waits;
+    fold->home_capacity = homes;
+    fold->hold_capacity = holds;
+    fold->place_capacity = places;
+    return GDN_OK;
+}
+
 enum gdn_err gdn__fold_init(struct gdn__fold *fold, const gdn_cut *cut)
 {
     *fold = (struct gdn__fold){.cut = cut};
@@ -294,6 +325,7 @@ enum gdn_err gdn__fold_init(struct gdn__fold *fold, const gdn_cut *cut)
     enum gdn_err err = gdn__mail_init(&fold->mail, cut);
     fold->waiting = gdn__calloc(&cut->allocator, cut->process_count * sizeof *fold->waiting);
     if (fold->waiting == NULL) err = GDN_ERR_MEMORY;
+    if (err == GDN_OK) err = reserve(fold);
 
     for (uint32_t n = 0; err == GDN_OK && n < cut->node_count; n++) err = take_waits(fold, n);
     for (uint32_t n = 0; err == GDN_OK && n < cut->node_count; n++) {

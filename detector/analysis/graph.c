@@ -28,6 +28,17 @@ void gdn__graph_fini(struct gdn__graph *graph)
     *graph = (struct gdn__graph){.memory = graph->memory, .branches = graph->branches};
 }
 
+enum gdn_err gdn__graph_reserve(struct gdn__graph *graph, size_t vertices, size_t arcs)
+{
+    if (vertices > VERTICES_MAX || arcs > EDGES_MAX) return GDN_ERR_LIMIT;
+    graph->vertices = gdn__alloc(&graph->memory, vertices * sizeof *graph->vertices);
+    graph->arcs = gdn__alloc(&graph->memory, arcs * sizeof *graph->arcs);
+    if (graph->vertices == NULL || graph->arcs == NULL) return GDN_ERR_MEMORY;
+    graph->vertex_capacity = vertices;
+    graph->arc_capacity = arcs;
+    return GDN_OK;
+}
+
 enum gdn_err gdn__graph_add(struct gdn__graph *graph, enum gdn__vertex_kind kind, uint32_t ref,
                             uint32_t need, uint32_t *vertex)
 {
@@ -164,7 +175,11 @@ enum gdn_err gdn__graph_part(const struct gdn__graph *graph, const uint32_t *ver
     part->origin = gdn__alloc(&graph->memory, count * sizeof *part->origin);
     if (part->origin == NULL) return GDN_ERR_MEMORY;
 
-    enum gdn_err err = GDN_OK;
+    size_t arcs = 0;
+    for (size_t i = 0; i < count; i++) {
+        arcs += graph->first[vertices[i] + 1] - graph->first[vertices[i]];
+    }
+    enum gdn_err err = gdn__graph_reserve(part, count, arcs);
     for (size_t i = 0; err == GDN_OK && i < count; i++) {
         const struct gdn__vertex *vertex = &graph->vertices[vertices[i]];
         uint32_t added;

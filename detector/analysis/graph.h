@@ -70,6 +70,10 @@ struct gdn__graph {
 void gdn__graph_init(struct gdn__graph *graph, const struct gdn_allocator *memory);
 void gdn__graph_fini(struct gdn__graph *graph);
 
+/* Room for so many, once, in an empty graph; it may still grow. */
+GDN_MUST_USE enum gdn_err gdn__graph_reserve(struct gdn__graph *graph, size_t vertices,
+                                             size_t arcs);
+
 GDN_MUST_USE enum gdn_err gdn__graph_add(struct gdn__graph *graph, enum gdn__vertex_kind kind,
                                          uint32_t ref, uint32_t need, uint32_t *vertex);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "mail.h"
+#include "detector/analysis/mail.h"
 
 #include "src/core/mem.h"
 

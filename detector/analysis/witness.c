@@ -103,35 +103,7 @@ static enum gdn_err walk(struct gdn__core *core, const uint32_t *distance, uint3
     return err;
 }
 
-static int compare_waiters(const gdn_cut *cut, const struct gdn_edge *a, const struct gdn_edge *b)
-{
-    int order = gdn__names_compare(cut, a->waiter, b->waiter);
-    if (order != 0) return order;
-    struct gdn_cut_ticket ticket_a = {a->issuer, a->ticket}, ticket_b = {b->issuer, b->ticket};
-    return gdn__names_compare_tickets(cut, ticket_a, ticket_b);
-}
-
-static void reverse(struct gdn_edge *edges, size_t from, size_t end)
-{
-    for (; from + 1 < end; from++, end--) {
-        struct gdn_edge edge = edges[from];
-        edges[from] = edges[end - 1];
-        edges[end - 1] = edge;
-    }
-}
-
-/* The cycle begins at the first waiter by name. */
-static void rotate(const gdn_cut *cut, struct gdn_edge *edges, size_t count)
-{
-    size_t first = 0;
-    for (size_t i = 1; i < count; i++) {
-        if (compare_waiters(cut, &edges[i], &edges[first]) < 0) first = i;
-    }
-    reverse(edges, 0, first);
-    reverse(edges, first, count);
-    reverse(edges, 0, count);
-}
-
+/* The starts are tried in the order of people, so the cycle begins at its first waiter by name. */
 static enum gdn_err find_cycle(struct gdn__core *core, struct gdn_deadlock *deadlock, char *why,
                                size_t why_bytes)
 {
@@ -150,10 +122,7 @@ static enum gdn_err find_cycle(struct gdn__core *core, struct gdn_deadlock *dead
         deadlock->witness = gdn__alloc(memory, length * sizeof *deadlock->witness);
         if (deadlock->witness == NULL) err = GDN_ERR_MEMORY;
         if (err == GDN_OK) err = walk(core, distance, start, deadlock->witness, length);
-        if (err == GDN_OK) {
-            deadlock->witness_count = length;
-            rotate(core->fold->cut, deadlock->witness, length);
-        }
+        if (err == GDN_OK) deadlock->witness_count = length;
     }
     gdn__free(memory, distance);
     return err;

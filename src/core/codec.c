@@ -27,6 +27,13 @@ void gdn__decoder_check(struct gdn__decoder *decoder, enum gdn_err err)
     if (err != GDN_OK) gdn__reader_fail(&decoder->in);
 }
 
+uint8_t gdn__get_flags(struct gdn__decoder *decoder, uint8_t known)
+{
+    uint8_t flags = gdn__get_u8(&decoder->in);
+    if ((flags & ~known) != 0) gdn__reader_fail(&decoder->in);
+    return flags;
+}
+
 /* ---- Round and modes ---- */
 
 static void put_round(struct gdn__buffer *out, const gdn_cut *cut)
@@ -158,7 +165,7 @@ static void get_processes(struct gdn__decoder *decoder)
     uint32_t count = gdn__get_count(&decoder->in, PROCESS_BYTES);
     for (uint32_t i = 0; i < count && !decoder->in.failed; i++) {
         gdn_process_id id = {gdn__get_id(&decoder->in)};
-        uint8_t flags = gdn__get_u8(&decoder->in);
+        uint8_t flags = gdn__get_flags(decoder, HAS_NAME | HAS_LABEL | DESCRIBED | ABORTABLE);
         if ((flags & HAS_NAME) != 0) gdn__get_text(&decoder->in, name);
         if ((flags & HAS_LABEL) != 0) gdn__get_text(&decoder->in, label);
         if (decoder->in.failed) return;
@@ -180,7 +187,7 @@ static void get_resources(struct gdn__decoder *decoder)
     uint32_t count = gdn__get_count(&decoder->in, RESOURCE_BYTES);
     for (uint32_t i = 0; i < count && !decoder->in.failed; i++) {
         gdn_resource_id id = {gdn__get_id(&decoder->in)};
-        uint8_t flags = gdn__get_u8(&decoder->in);
+        uint8_t flags = gdn__get_flags(decoder, HAS_NAME | HAS_LABEL);
         if ((flags & HAS_NAME) != 0) gdn__get_text(&decoder->in, name);
         if ((flags & HAS_LABEL) != 0) gdn__get_text(&decoder->in, label);
         if (decoder->in.failed) return;
@@ -193,12 +200,15 @@ static void get_resources(struct gdn__decoder *decoder)
     }
 }
 
+/* Sorted, so that each goes to the end: nobody can make us sort his. */
 static void get_missing(struct gdn__decoder *decoder)
 {
     char name[GDN_NAME_MAX + 1];
     uint32_t count = gdn__get_count(&decoder->in, NAME_BYTES);
     for (uint32_t i = 0; i < count && !decoder->in.failed; i++) {
         gdn__get_text(&decoder->in, name);
+        bool follows = i == 0 || strcmp(decoder->cut->missing[i - 1], name) < 0;
+        if (!follows) gdn__reader_fail(&decoder->in);
         if (!decoder->in.failed)
             gdn__decoder_check(decoder, gdn_cut_add_missing(decoder->cut, name));
     }
@@ -243,7 +253,7 @@ static enum gdn_err open_envelope(struct gdn__reader *in, const uint8_t *bytes, 
     return GDN_OK;
 }
 
-static void get_body(struct gdn__decoder *decoder)
+static enum gdn_err get_body(struct gdn__decoder *decoder)
 {
     get_round(decoder);
     get_modes(decoder);
@@ -253,7 +263,10 @@ static void get_body(struct gdn__decoder *decoder)
     get_missing(decoder);
     uint32_t nodes = gdn__get_count(&decoder->in, GDN__CODED_NODE_BYTES);
     for (uint32_t i = 0; i < nodes && !decoder->in.failed; i++) gdn__get_node(decoder);
-    if (!gdn__reader_done(&decoder->in)) gdn__reader_fail(&decoder->in);
+    if (gdn__reader_done(&decoder->in)) return GDN_OK;
+    gdn__reader_fail(&decoder->in);
+    /* The builder's misuse is the writer's fault here: one party with two reports. */
+    return decoder->err == GDN_ERR_MEMORY ? GDN_ERR_MEMORY : GDN_ERR_FORMAT;
 }
 
 enum gdn_err gdn_cut_decode(const struct gdn_allocator *allocator, const uint8_t *bytes,
@@ -263,12 +276,7 @@ enum gdn_err gdn_cut_decode(const struct gdn_allocator *allocator, const uint8_t
     enum gdn_err err = open_envelope(&decoder.in, bytes, length);
     if (err == GDN_OK) {
         decoder.cut = gdn_cut_new(allocator);
-        if (decoder.cut == NULL) return GDN_ERR_MEMORY;
-        get_body(&decoder);
-        /* The builder's misuse is the writer's fault here: one party with two reports. */
-        if (decoder.in.failed) {
-            err = decoder.err == GDN_ERR_MEMORY ? GDN_ERR_MEMORY : GDN_ERR_FORMAT;
-        }
+        err = decoder.cut == NULL ? GDN_ERR_MEMORY : get_body(&decoder);
     }
     if (err == GDN_OK) {
         *cut = decoder.cut;

@@ -22,6 +22,9 @@ struct gdn__decoder {
 /* Keeps the builder's first error. */
 void gdn__decoder_check(struct gdn__decoder *decoder, enum gdn_err err);
 
+/* A byte of flags, none of them beyond @p known. */
+uint8_t gdn__get_flags(struct gdn__decoder *decoder, uint8_t known);
+
 void gdn__put_node(struct gdn__buffer *out, const struct gdn_cut_node *node);
 /* The tables that the node refers to have been read. */
 void gdn__get_node(struct gdn__decoder *decoder);

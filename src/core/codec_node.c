@@ -34,6 +34,13 @@ static uint32_t get_index_or_none(struct gdn__decoder *decoder, size_t limit)
     return index;
 }
 
+static bool get_bool(struct gdn__decoder *decoder)
+{
+    uint8_t value = gdn__get_u8(&decoder->in);
+    if (value > 1) gdn__reader_fail(&decoder->in);
+    return value == 1;
+}
+
 static void put_home(struct gdn__buffer *out, const struct gdn_cut_node *node,
                      const struct gdn_cut_home *home)
 {
@@ -74,7 +81,7 @@ static void get_home(struct gdn__decoder *decoder, uint32_t node)
     const gdn_cut *cut = decoder->cut;
     struct gdn_cut_home home = {.resource = get_index(decoder, cut->resource_count)};
     home.capacity = gdn__get_u32(&decoder->in);
-    home.unordered = gdn__get_u8(&decoder->in) != 0;
+    home.unordered = get_bool(decoder);
     uint32_t holders = gdn__get_count(&decoder->in, HOLDER_BYTES);
     uint32_t entries = gdn__get_count(&decoder->in, ENTRY_BYTES);
     if (decoder->in.failed) return;
@@ -85,7 +92,7 @@ static void get_home(struct gdn__decoder *decoder, uint32_t node)
         holder.ticket = gdn__get_u64(&decoder->in);
         holder.units = gdn__get_u32(&decoder->in);
         holder.mode = get_mode(decoder);
-        holder.brief = gdn__get_u8(&decoder->in) != 0;
+        holder.brief = get_bool(decoder);
         if (!decoder->in.failed)
             gdn__decoder_check(decoder, gdn_cut_add_holder(decoder->cut, node, &holder));
     }
@@ -141,7 +148,7 @@ static void get_needs(struct gdn__decoder *decoder, uint32_t node, uint32_t coun
         need.units = gdn__get_u32(&decoder->in);
         need.at_least = gdn__get_u32(&decoder->in);
         need.child_count = gdn__get_u32(&decoder->in);
-        need.queued = gdn__get_u8(&decoder->in) != 0;
+        need.queued = get_bool(decoder);
         if (owed > 0) owed--;
         if (need.kind == GDN_NEED_GROUP) owed += need.child_count;
         bool whole = need.kind == GDN_NEED_PROCESS ? need.process != GDN_NONE
@@ -166,6 +173,7 @@ static void get_wait(struct gdn__decoder *decoder, uint32_t node)
     wait.mode = get_mode(decoder);
     uint32_t needs = gdn__get_count(&decoder->in, NEED_BYTES);
     if ((wait.resource == GDN_NONE) != (wait.home == GDN_NONE)) gdn__reader_fail(&decoder->in);
+    if (wait.resource != GDN_NONE && needs > 0) gdn__reader_fail(&decoder->in);
     if (decoder->in.failed) return;
     gdn__decoder_check(decoder, gdn_cut_add_wait(decoder->cut, node, &wait));
     get_needs(decoder, node, needs);
@@ -193,6 +201,15 @@ static void put_channel(struct gdn__buffer *out, const struct gdn_cut_node *node
     }
 }
 
+/* The verb says whether there is a resource: the analysis relies on it. */
+static bool is_whole(const struct gdn_cut_message *message)
+{
+    if (message->by != GDN_NONE && message->verb != GDN_VERB_WAKE) return false;
+    if (message->verb == GDN_VERB_END) return message->resource == GDN_NONE;
+    bool direct = message->verb == GDN_VERB_CANCEL || message->verb == GDN_VERB_WAKE;
+    return direct || message->resource != GDN_NONE;
+}
+
 static void get_message(struct gdn__decoder *decoder, uint32_t node)
 {
     const gdn_cut *cut = decoder->cut;
@@ -206,6 +223,7 @@ static void get_message(struct gdn__decoder *decoder, uint32_t node)
     message.units = gdn__get_u32(&decoder->in);
     message.mode = get_mode(decoder);
     message.flags = gdn__get_u8(&decoder->in);
+    if (!is_whole(&message)) gdn__reader_fail(&decoder->in);
     if (!decoder->in.failed)
         gdn__decoder_check(decoder, gdn_cut_add_message(decoder->cut, node, &message));
 }
@@ -213,14 +231,16 @@ static void get_message(struct gdn__decoder *decoder, uint32_t node)
 static void get_channel(struct gdn__decoder *decoder, uint32_t node)
 {
     struct gdn_cut_channel channel = {.peer = get_index(decoder, decoder->cut->party_count)};
-    uint8_t flags = gdn__get_u8(&decoder->in);
+    uint8_t flags = gdn__get_flags(decoder, INCOMING | OPEN | COUNTED);
     channel.incoming = (flags & INCOMING) != 0;
     channel.open = (flags & OPEN) != 0;
     channel.counted = (flags & COUNTED) != 0;
     channel.count = gdn__get_u64(&decoder->in);
     channel.untagged = gdn__get_u64(&decoder->in);
     uint32_t messages = gdn__get_count(&decoder->in, MESSAGE_BYTES);
-    if (!channel.incoming && messages > 0) gdn__reader_fail(&decoder->in);
+    if (!channel.incoming && (channel.open || channel.untagged > 0 || messages > 0)) {
+        gdn__reader_fail(&decoder->in);
+    }
     if (decoder->in.failed) return;
     gdn__decoder_check(decoder, gdn_cut_add_channel(decoder->cut, node, &channel));
     for (uint32_t i = 0; i < messages && !decoder->in.failed; i++) get_message(decoder, node);
@@ -242,7 +262,7 @@ void gdn__put_node(struct gdn__buffer *out, const struct gdn_cut_node *node)
 void gdn__get_node(struct gdn__decoder *decoder)
 {
     uint32_t party = get_index(decoder, decoder->cut->party_count);
-    uint8_t flags = gdn__get_u8(&decoder->in);
+    uint8_t flags = gdn__get_flags(decoder, WAITS_LISTED | OBSERVED);
     if (decoder->in.failed) return;
     uint32_t node;
     gdn__decoder_check(decoder, gdn_cut_add_node(decoder->cut, party, &node));

@@ -289,11 +289,16 @@ enum gdn_err gdn_cut_add_message(gdn_cut *cut, uint32_t node, const struct gdn_c
 
 enum gdn_err gdn_cut_add_missing(gdn_cut *cut, const char *name)
 {
-    size_t at = 0;
-    for (; at < cut->missing_count; at++) {
-        int order = strcmp(name, cut->missing[at]);
+    size_t at = 0, end = cut->missing_count;
+    while (at < end) {
+        size_t middle = at + (end - at) / 2;
+        int order = strcmp(name, cut->missing[middle]);
         if (order == 0) return GDN_OK;
-        if (order < 0) break;
+        if (order < 0) {
+            end = middle;
+        } else {
+            at = middle + 1;
+        }
     }
     if (!gdn__grow(&cut->allocator, &cut->missing, cut->missing_count, &cut->missing_capacity,
                    sizeof *cut->missing)) {

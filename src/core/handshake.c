@@ -118,13 +118,27 @@ static enum gdn_err add_peer(gdn__mesh *mesh, const char *name, uint32_t link, e
 /* Undo add_peer() for the peer added last. */
 static void drop_last_peer(gdn__mesh *mesh)
 {
-    gdn__mesh_free_peer(mesh, mesh->peers[--mesh->peer_count]);
+    uint32_t number = (uint32_t)mesh->peer_count - 1;
+    struct gdn__peer *peer = mesh->peers[number];
+    if (peer->name != NULL && gdn__mesh_find(mesh, peer->id) == number) {
+        (void)gdn__map_remove(&mesh->by_id, gdn__key_of_id(peer->id.id));
+    }
+    gdn__mesh_free_peer(mesh, peer);
+    mesh->peer_count--;
 }
 
 static void say_hello_now(gdn__mesh *mesh, struct gdn__peer *peer, int64_t now_us)
 {
     peer->hello_at_us = now_us;
     mesh->dirty = true;
+}
+
+int64_t gdn__peer_next_hello(const struct gdn__peer *peer, int64_t now_us)
+{
+    if (peer->state == GDN__PEER_DIALLED) return now_us + peer->hello_after_us;
+    if (!peer->wanted) return INT64_MAX;
+    if (peer->state == GDN__PEER_OPENING) return now_us + GDN__HELLO_MAX_US;
+    return peer->role == GDN__ROLE_DETECTOR ? now_us + GDN__DETECTOR_HELLO_US : INT64_MAX;
 }
 
 /* A peer dialled at that link by nobody's name (a detector), whatever its state but lost. */
@@ -267,7 +281,8 @@ static enum gdn_err meet(gdn__mesh *mesh, const struct gdn__hello *hello, uint64
 {
     gdn_node_id id = gdn_node_named(hello->name);
     *number = match_dialled(mesh, hello, id);
-    if (*number == 0) {
+    bool is_new = *number == 0;
+    if (is_new) {
         uint32_t link;
         enum gdn_err err = link_to(mesh, hello->endpoint, &link);
         if (err == GDN_OK) err = add_peer(mesh, NULL, link, hello->role, number);
@@ -282,6 +297,7 @@ static enum gdn_err meet(gdn__mesh *mesh, const struct gdn__hello *hello, uint64
     }
     enum gdn_err err = name_peer(mesh, *number, hello->name);
     if (err == GDN_OK) err = begin_channel(mesh, *number, incarnation);
+    if (err != GDN_OK && is_new) drop_last_peer(mesh); /* It says HELLO again. */
     return err;
 }
 
@@ -304,9 +320,7 @@ enum gdn_err gdn__mesh_hello_received(gdn__mesh *mesh, const struct gdn__header 
     }
     struct gdn__peer *peer = mesh->peers[number];
     if (peer->state == GDN__PEER_LOST) return GDN_OK;
-    /* It has answered: no need to say HELLO, but to a detector, which may restart unseen. */
-    bool repeats = peer->wanted && peer->role == GDN__ROLE_DETECTOR;
-    peer->hello_at_us = repeats ? now_us + GDN__DETECTOR_HELLO_US : INT64_MAX;
+    peer->hello_at_us = gdn__peer_next_hello(peer, now_us);
     if (hello.echo == 0) {
         peer->hello_echo = hello.nonce;
         say_hello_now(mesh, peer, now_us);
@@ -314,39 +328,41 @@ enum gdn_err gdn__mesh_hello_received(gdn__mesh *mesh, const struct gdn__header 
     return GDN_OK;
 }
 
-/* Its OPEN names us: it lives, so whoever had its name before does not. */
+/* It lives now, so whoever had its name before does not. */
 static enum gdn_err take_over_name(gdn__mesh *mesh, uint32_t number, int64_t now_us)
 {
     struct gdn__peer *peer = mesh->peers[number];
     uint32_t before = gdn__mesh_find(mesh, peer->id);
     if (before == number) return GDN_OK;
-    if (!gdn__map_reserve(&mesh->by_id, 1)) return GDN_ERR_MEMORY;
-    if (before != 0) {
-        peer->wanted = mesh->peers[before]->wanted;
-        mesh->peers[before]->wanted = false;
-        gdn__mesh_lose(mesh, before, "a new incarnation took its place", now_us);
-    }
-    return gdn__map_put(&mesh->by_id, gdn__key_of_id(peer->id.id), number) ? GDN_OK
-                                                                           : GDN_ERR_MEMORY;
+    if (!gdn__map_put(&mesh->by_id, gdn__key_of_id(peer->id.id), number)) return GDN_ERR_MEMORY;
+    if (before == 0) return GDN_OK;
+    peer->wanted = peer->wanted || mesh->peers[before]->wanted;
+    mesh->peers[before]->wanted = false;
+    gdn__mesh_lose(mesh, before, "a new incarnation took its place", now_us);
+    return GDN_OK;
 }
 
-void gdn__mesh_come_up(gdn__mesh *mesh, uint32_t number)
+enum gdn_err gdn__mesh_come_up(gdn__mesh *mesh, uint32_t number, int64_t now_us)
 {
     struct gdn__peer *peer = mesh->peers[number];
-    if (peer->state != GDN__PEER_OPENING || !peer->opened) return;
-    if (peer->channel.acknowledged == 0) return;
+    if (peer->state != GDN__PEER_OPENING || !peer->opened) return GDN_OK;
+    if (peer->channel.acknowledged == 0) return GDN_OK;
+    enum gdn_err err = take_over_name(mesh, number, now_us);
+    if (err != GDN_OK) return err;
     peer->state = GDN__PEER_UP;
+    if (peer->hello_echo == 0) peer->hello_at_us = gdn__peer_next_hello(peer, now_us);
     gdn__mesh_say(mesh, "%s up", peer->name);
     if (mesh->events.up != NULL) mesh->events.up(mesh->events.context, number);
+    return GDN_OK;
 }
 
 enum gdn_err gdn__mesh_open_received(gdn__mesh *mesh, uint32_t number,
-                                     const struct gdn__record *record, int64_t now_us)
+                                     const struct gdn__record *record)
 {
     struct gdn__peer *peer = mesh->peers[number];
+    enum gdn_err err = GDN_OK;
     if (peer->opened) return GDN_ERR_FORMAT;
-    enum gdn_err err = take_over_name(mesh, number, now_us);
-    if (err == GDN_OK && mesh->events.opened != NULL) {
+    if (mesh->events.opened != NULL) {
         err = mesh->events.opened(mesh->events.context, number, record);
     }
     if (err == GDN_OK) peer->opened = true;

@@ -38,6 +38,10 @@ struct gdn__mesh {
 /* A line for the owner's log; '!' first marks a warning. */
 void gdn__mesh_say(gdn__mesh *mesh, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* When to say HELLO again to a peer that we have just heard or told. Until it is up it may turn
+ * out to be a late HELLO of the dead, and a detector may restart unseen. */
+int64_t gdn__peer_next_hello(const struct gdn__peer *peer, int64_t now_us);
+
 void gdn__mesh_free_peer(gdn__mesh *mesh, struct gdn__peer *peer);
 /* The peer's incarnation is gone for ever. */
 void gdn__mesh_lose(gdn__mesh *mesh, uint32_t number, const char *reason, int64_t now_us);
@@ -47,7 +51,7 @@ enum gdn_err gdn__mesh_hello_received(gdn__mesh *mesh, const struct gdn__header 
                                       int64_t now_us);
 enum gdn_err gdn__mesh_open_received(gdn__mesh *mesh, uint32_t number,
                                      const struct gdn__record *record);
-/* Both OPENs are there and ours is acknowledged. GDN_ERR_MEMORY: try again with the next frame. */
+/* Up, if both OPENs are there and ours is acknowledged. GDN_ERR_MEMORY: with the next frame. */
 enum gdn_err gdn__mesh_come_up(gdn__mesh *mesh, uint32_t number, int64_t now_us);
 
 #endif

@@ -247,7 +247,7 @@ static enum gdn_err name_missing(gdn_cut *cut)
     return GDN_OK;
 }
 
-/* Every counted channel, by (from, to, direction). */
+/* Every channel, by (from, to, direction). */
 static struct gdn__key channel_key(uint32_t from, uint32_t to, bool incoming)
 {
     return (struct gdn__key){from, (uint64_t)to << 1 | (incoming ? 1 : 0)};
@@ -259,7 +259,6 @@ static enum gdn_err index_channels(const gdn_cut *cut, struct gdn__map *channels
         const struct gdn_cut_node *node = &cut->nodes[n];
         for (size_t i = 0; i < node->channel_count; i++) {
             const struct gdn_cut_channel *channel = &node->channels[i];
-            if (!channel->counted) continue;
             struct gdn__key key = channel->incoming
                                       ? channel_key(channel->peer, node->party, true)
                                       : channel_key(node->party, channel->peer, false);
@@ -274,16 +273,22 @@ static bool reported(const gdn_cut *cut, uint32_t party)
     return cut->parties[party].node != GDN_NONE;
 }
 
-/* A counter that the other end does not list is 0 (RULES 9), once both gave channels at all. */
+static const struct gdn_cut_channel *find_channel(const struct gdn__map *channels, uint32_t from,
+                                                  uint32_t to, bool incoming)
+{
+    return (const struct gdn_cut_channel *)gdn__map_get(channels, channel_key(from, to, incoming));
+}
+
+/* A channel that the other end does not list counts 0 (RULES 9), once it lists channels at all;
+ * one that it lists without a count is not known. */
 static enum gdn_err check_incoming(const gdn_cut *cut, const struct gdn_cut_node *node,
                                    const struct gdn_cut_channel *channel,
                                    const struct gdn__map *channels, char *why, size_t why_bytes)
 {
-    uintptr_t found = gdn__map_get(channels, channel_key(channel->peer, node->party, false));
-    if (found == 0 && cut->nodes[cut->parties[channel->peer].node].channel_count == 0) {
-        return GDN_OK;
-    }
-    uint64_t sent = found == 0 ? 0 : ((const struct gdn_cut_channel *)found)->count;
+    const struct gdn_cut_channel *out = find_channel(channels, channel->peer, node->party, false);
+    const struct gdn_cut_node *sender = &cut->nodes[cut->parties[channel->peer].node];
+    if (out == NULL ? sender->channel_count == 0 : !out->counted) return GDN_OK;
+    uint64_t sent = out == NULL ? 0 : out->count;
     uint64_t received = channel->count + channel->untagged + channel->message_count;
     /* An open channel still has messages on their way: it may only lack, never exceed. */
     if (sent == received || (channel->open && sent > received)) return GDN_OK;
@@ -303,7 +308,7 @@ static enum gdn_err check_outgoing(const gdn_cut *cut, const struct gdn_cut_node
 {
     const struct gdn_cut_node *receiver = &cut->nodes[cut->parties[channel->peer].node];
     if (channel->count == 0 || receiver->channel_count == 0) return GDN_OK;
-    if (gdn__map_get(channels, channel_key(node->party, channel->peer, true)) != 0) return GDN_OK;
+    if (find_channel(channels, node->party, channel->peer, true) != NULL) return GDN_OK;
     say(why, why_bytes, "channel %s -> %s does not balance: sent %llu, but %s counts none of it",
         cut->parties[node->party].name, cut->parties[channel->peer].name,
         (unsigned long long)channel->count, cut->parties[channel->peer].name);

@@ -55,14 +55,22 @@ void gdn__mesh_free(gdn__mesh *mesh)
 
 /* ---- Receiving ---- */
 
+/* A record may stand in that frame: HELLO alone, and the other unnumbered ones say nothing but
+ * what they are. */
+static bool fits_frame(const struct gdn__record *record, const struct gdn__header *header)
+{
+    if ((record->type >= GDN__OPEN) != (header->sequence != 0)) return false;
+    if (record->type == GDN__HELLO) return header->count == 1;
+    return record->type > GDN__BYE || record->length == 0;
+}
+
 /* Every record is well framed and as many as the header says, before any takes effect. */
 static enum gdn_err check_records(struct gdn__reader in, const struct gdn__header *header)
 {
     struct gdn__record record;
     uint32_t count = 0;
-    bool numbered = header->sequence != 0;
     while (gdn__next_record(&in, &record)) {
-        if ((record.type >= GDN__OPEN) != numbered) return GDN_ERR_FORMAT;
+        if (!fits_frame(&record, header)) return GDN_ERR_FORMAT;
         count++;
     }
     return in.failed || count != header->count ? GDN_ERR_FORMAT : GDN_OK;
@@ -80,7 +88,7 @@ static enum gdn_err receive_numbered(gdn__mesh *mesh, uint32_t number,
         if (peer->state == GDN__PEER_LOST) return GDN_OK;
         if (!gdn__channel_accept(&peer->channel, sequence++, now_us)) continue;
         if (record.type == GDN__OPEN) {
-            err = gdn__mesh_open_received(mesh, number, &record, now_us);
+            err = gdn__mesh_open_received(mesh, number, &record);
         } else if (!peer->opened) {
             err = GDN_ERR_FORMAT;
         } else if (mesh->events.arrived != NULL) {
@@ -128,10 +136,11 @@ static enum gdn_err receive(gdn__mesh *mesh, struct gdn__reader in, const char *
     if (number == 0) return GDN_ERR_UNKNOWN_NODE;
     if (mesh->peers[number]->state == GDN__PEER_LOST) return GDN_OK;
     gdn__channel_heard(&mesh->peers[number]->channel, &header, now_us);
+    err = gdn__mesh_come_up(mesh, number, now_us);
+    if (err != GDN_OK) return err;
     err = header.sequence == 0 ? receive_unnumbered(mesh, number, in, now_us)
                                : receive_numbered(mesh, number, &header, in, now_us);
-    gdn__mesh_come_up(mesh, number);
-    return err;
+    return err == GDN_OK ? gdn__mesh_come_up(mesh, number, now_us) : err;
 }
 
 enum gdn_err gdn__mesh_receive(gdn__mesh *mesh, const uint8_t *bytes, size_t length,
@@ -203,12 +212,7 @@ static void pack_hello(gdn__mesh *mesh, uint32_t number, int64_t now_us)
     add_packed(mesh, peer->link, at);
 
     peer->hello_echo = 0;
-    peer->hello_at_us = INT64_MAX;
-    if (peer->wanted && peer->role == GDN__ROLE_DETECTOR && peer->state != GDN__PEER_DIALLED) {
-        peer->hello_at_us = now_us + GDN__DETECTOR_HELLO_US;
-    }
-    if (peer->state != GDN__PEER_DIALLED) return;
-    peer->hello_at_us = now_us + peer->hello_after_us;
+    peer->hello_at_us = gdn__peer_next_hello(peer, now_us);
     peer->hello_after_us *= 2;
     if (peer->hello_after_us > GDN__HELLO_MAX_US) peer->hello_after_us = GDN__HELLO_MAX_US;
 }

@@ -2,14 +2,16 @@
 /* Who takes part: peers, their incarnations, the handshake, and one channel pair with each. Shared
  * by sites and detectors. Pure: frames and time come in; dials, frames and a deadline go out.
  *
- *     A  HELLO (name, endpoint, nonce) ----------->  B       repeated until answered
- *     A  <----------- HELLO (echo = nonce), OPEN     B       B knows A's incarnation: channel B ->
- * A A  OPEN ------------------------------------>  B       A knows B's: channel A -> B both OPENs
- * acknowledged: up
+ *     A  HELLO (name, endpoint, nonce) --------->  B      repeated until answered
+ *     A  <--------- HELLO (echo = the nonce), OPEN  B      B knows A: channel from B to A
+ *     A  OPEN ---------------------------------->  B      A knows B: channel from A to B
+ *
+ * A peer is up when its OPEN has arrived and ours is acknowledged.
  *
  * A frame counts only if it names our incarnation as its destination, so a restarted node never
- * takes its predecessor's mail. A peer's new incarnation replaces the old one when it sends such a
- * frame (not at its HELLO, which may be an old one that was late).
+ * takes its predecessor's mail. A peer's new incarnation replaces the old one when it comes up: an
+ * acknowledgement of our OPEN proves that it lives. A HELLO, and even an OPEN, may be late ones of
+ * the dead, for frames of two connections come in any order.
  *
  * A peer's number is never used again; a lost peer keeps its number and name. */
 #ifndef GDN_CORE_MESH_H

@@ -108,7 +108,9 @@ bool gdn__get_hello(const struct gdn__record *record, struct gdn__hello *hello)
     gdn__get_text(&in, hello->name);
     gdn__get_text(&in, hello->endpoint);
     hello->role = role == GDN__ROLE_DETECTOR ? GDN__ROLE_DETECTOR : GDN__ROLE_NODE;
-    return gdn__reader_done(&in) && (role == GDN__ROLE_NODE || role == GDN__ROLE_DETECTOR);
+    /* Nonce 0 could not be told from no answer. */
+    return gdn__reader_done(&in) && hello->nonce != 0 &&
+           (role == GDN__ROLE_NODE || role == GDN__ROLE_DETECTOR);
 }
 
 /* ---- Rounds ---- */

@@ -137,6 +137,24 @@ static void a_tail_is_not_the_victim(void **state)
     assert_int_equal(scenario_count(scenario, "aborted"), 1);
 }
 
+/* T3 could share A with T1, but stands behind T2, which cannot: only the order of A's queue closes
+ * this ring, and the report says so. */
+static void a_ring_through_queue_order_is_found_and_marked(void **state)
+{
+    struct scenario *scenario = *state;
+    scenario_play(scenario,
+                  "resource A home n1\nresource B home n2\n"
+                  "n1 T1 begin\nn2 T2 begin\nn3 T3 begin\n"
+                  "n1 T1 lock A shared\nawait T1 granted\nn3 T3 lock B\nawait T3 granted\n"
+                  "n2 T2 lock A\nawait T2 blocked\nn3 T3 lock A shared\nawait T3 blocked\n"
+                  "n1 T1 lock B\nawait event deadlock\n"
+                  "n1 T1 cancel\nawait T1 cancelled\nn1 T1 commit\n"
+                  "await T2 granted\nn2 T2 commit\nawait T3 granted\nn3 T3 commit\n",
+                  "--resolve", "none", NULL);
+    scenario_expect_members(scenario, 0, "T1", "T2", "T3", NULL);
+    assert_int_equal(scenario_marked_edges(scenario, "queued"), 1);
+}
+
 /* The youngest would be T2, but its manager said that it must not be aborted. */
 static void an_unabortable_member_is_spared(void **state)
 {
@@ -163,6 +181,7 @@ int main(void)
         RUN(three_readers_that_all_upgrade_cost_two_victims),
         RUN(two_deadlocks_at_once_are_two_and_both_are_broken),
         RUN(a_tail_is_not_the_victim),
+        RUN(a_ring_through_queue_order_is_found_and_marked),
         RUN(an_unabortable_member_is_spared),
     };
     return !!cmocka_run_group_tests(tests, NULL, NULL);

@@ -119,12 +119,16 @@ static void send_of(struct world *w, uint64_t *seed, enum fate fate, struct worl
     }
     if (fate == FATE_GRANTED) back.verb = GDN_VERB_GRANT;
     if (fate == FATE_REFUSED) back.verb = GDN_VERB_WAKE;
+    if (fate == FATE_REFUSED && chance(seed, 30)) back.by = world_below(seed, PROCESSES);
     if (fate == FATE_GRANTED || fate == FATE_REFUSED) add_message(w, back);
     bool cancelled =
         fate == FATE_ASKED_AND_GONE || fate == FATE_CANCELLED_QUEUED || fate == FATE_CANCELLED_HELD;
     if (cancelled) message.verb = GDN_VERB_CANCEL;
     if (fate == FATE_RELEASED || fate == FATE_RELEASED_UNNAMED) message.verb = GDN_VERB_RELEASE;
-    if (fate == FATE_RELEASED_UNNAMED) message.ticket = 0;
+    if (fate == FATE_RELEASED_UNNAMED) {
+        message.ticket = 0;
+        if (chance(seed, 40)) message.from = world_below(seed, NODES);
+    }
     if (message.verb == GDN_VERB_CANCEL || message.verb == GDN_VERB_RELEASE)
         add_message(w, message);
 }

@@ -263,6 +263,22 @@ static void a_release_without_a_ticket_drops_that_process_s_hold(void **state)
         "");
 }
 
+/* It was sent by a node that issued none of them. */
+static void a_release_by_another_node_drops_them_all(void **state)
+{
+    (void)state;
+    assert_string_equal(
+        deadlocks_in(TWO_NODES(A_HELD, A_QUEUED,
+                               "{'verb': 'release', 'process': 'T1', 'resource': 'a'}", B_HELD,
+                               B_QUEUED, "")),
+        "");
+    assert_string_equal(
+        deadlocks_in(TWO_NODES(A_HELD ", " HELD_FROM("T1", "n2", "13"), A_QUEUED,
+                               "{'verb': 'release', 'process': 'T1', 'resource': 'a'}", B_HELD,
+                               B_QUEUED, "")),
+        "T1 T2");
+}
+
 static void a_cancel_in_flight_ends_a_queued_ticket(void **state)
 {
     (void)state;
@@ -430,6 +446,34 @@ static void a_release_in_flight_meets_a_need_on_that_hold(void **state)
     assert_string_equal(deadlocks_in(other), "T1 T2");
 }
 
+/* RULES 2, at the end: one ticket may cover several requests. */
+static void one_ticket_may_need_several_resources(void **state)
+{
+    (void)state;
+    const char *both = CUT(FULL(
+        "n1",
+        RESOURCE("a", HELD("T9"), ASKED("T1", "1")) ", " RESOURCE(
+            "b", HELD("T2"), ASKED("T1", "1")) ", " RESOURCE("c", HELD("T1"), ASKED("T2", "2")),
+        NEEDS("T1", "1",
+              "{'all': [{'resource': 'a'}, {'resource': 'b', 'home': 'n1'}]}") ", " WAITS("T2", "2",
+                                                                                          "c",
+                                                                                          "n1"),
+        ""));
+    struct judged j = judge(both);
+    assert_string_equal(witness_of(j, only(j)), "T1 -b> T2 -c> T1");
+    assert_string_equal(j.cut->parties[only(j)->witness[0].home].name, "n1");
+    forget(j);
+    assert_string_equal(
+        deadlocks_in(CUT(FULL(
+            "n1",
+            RESOURCE("a", HELD("T9"), ASKED("T1", "1")) ", " RESOURCE(
+                "b", HELD("T2"), ASKED("T1", "1")) ", " RESOURCE("c", HELD("T1"), ASKED("T2", "2")),
+            NEEDS("T1", "1", "{'any': [{'resource': 'a'}, {'resource': 'b'}]}") ", " WAITS(
+                "T2", "2", "c", "n1"),
+            ""))),
+        "");
+}
+
 /* ---- Choices ---- */
 
 static void any_of_is_stuck_only_with_every_way_closed(void **state)
@@ -463,18 +507,22 @@ static void at_least_two_of_three_is_stuck_with_two_closed(void **state)
     forget(j);
 }
 
-/* RULES 11: T3 is stuck too, but breaking the others frees it: of the component T1 T2 T3 only
- * T1 and T2 hold each other up. */
+/* RULES 11: T1, T2 and T3 wait for each other in a ring of rings, but whether T3 answers does not
+ * matter to T1 once S1 does, and S1's own deadlock is not theirs: T1 and T2 hold each other up. */
 static void only_the_irreducible_part_of_a_component_is_a_core(void **state)
 {
     (void)state;
-    struct judged j =
-        judge(CUT(FULL("n1", "",
-                       NEEDS("T1", "1", "{'all': ['T2', {'any': ['T3', 'T8']}]}") ", " NEEDS(
-                           "T2", "2", "'T1'") ", " NEEDS("T3", "3", "'T1'"),
-                       "")));
-    assert_string_equal(members_of(j, only(j)), "T1 T2");
-    assert_string_equal(tail_of(j, only(j)), "T3");
+    struct judged j = judge(CUT(FULL(
+        "n1", "",
+        NEEDS("T1", "1", "{'all': ['T2', {'any': ['T3', 'S1']}]}") ", " NEEDS(
+            "T2", "2", "'T1'") ", " NEEDS("T3", "3",
+                                          "'T1'") ", " NEEDS("S1", "4",
+                                                             "'S2'") ", " NEEDS("S2", "5", "'S1'"),
+        "")));
+    assert_int_equal(j.verdict->deadlock_count, 2);
+    assert_string_equal(members_of(j, &j.verdict->deadlocks[0]), "S1 S2");
+    assert_string_equal(members_of(j, &j.verdict->deadlocks[1]), "T1 T2");
+    assert_string_equal(tail_of(j, &j.verdict->deadlocks[1]), "T3");
     forget(j);
 }
 
@@ -612,6 +660,7 @@ int main(void)
         cmocka_unit_test(a_grant_in_flight_ends_the_wait),
         cmocka_unit_test(a_release_in_flight_ends_the_hold),
         cmocka_unit_test(a_release_without_a_ticket_drops_that_process_s_hold),
+        cmocka_unit_test(a_release_by_another_node_drops_them_all),
         cmocka_unit_test(a_cancel_in_flight_ends_a_queued_ticket),
         cmocka_unit_test(a_cancel_that_crossed_its_grant_ends_the_hold),
         cmocka_unit_test(a_request_that_was_cancelled_never_queues),
@@ -626,6 +675,7 @@ int main(void)
         cmocka_unit_test(a_wake_meets_one_listing),
         cmocka_unit_test(a_wake_meets_only_the_ticket_it_names),
         cmocka_unit_test(a_release_in_flight_meets_a_need_on_that_hold),
+        cmocka_unit_test(one_ticket_may_need_several_resources),
         cmocka_unit_test(any_of_is_stuck_only_with_every_way_closed),
         cmocka_unit_test(at_least_two_of_three_is_stuck_with_two_closed),
         cmocka_unit_test(only_the_irreducible_part_of_a_component_is_a_core),

@@ -219,8 +219,8 @@ static void no_order_is_advised_where_none_helps(void **state)
     forget(j);
 }
 
-/* Turned round, T2 would wait for T3 in the same queue, and T3 for T2 elsewhere. */
-static void an_order_that_closes_it_the_other_way_is_not_advised(void **state)
+/* T3 stands behind T2 in one queue, but waits for what it holds as well. */
+static void no_order_is_advised_around_a_hold(void **state)
 {
     (void)state;
     struct judged j = judge(CUT(AT(
@@ -295,6 +295,10 @@ static void names_that_look_the_same_show_their_ids(void **state)
     uint32_t process = gdn_cut_find_process(j.cut, (gdn_process_id){id});
     assert_string_equal(gdn_verdict_process_name(j.verdict, process, name),
                         "x (000000000000000000000000000000bb)");
+    id = gdn_id_from_name("000000000000000000000000000000aa");
+    process = gdn_cut_find_process(j.cut, (gdn_process_id){id});
+    assert_string_equal(gdn_verdict_process_name(j.verdict, process, name),
+                        "x (000000000000000000000000000000aa)");
     process = gdn_cut_find_process(j.cut, gdn_process_named("T2"));
     assert_string_equal(gdn_verdict_process_name(j.verdict, process, name), "T2");
     forget(j);
@@ -331,7 +335,7 @@ int main(void)
         cmocka_unit_test(where_the_queue_alone_closes_it_an_order_is_advised),
         cmocka_unit_test(an_order_may_take_two_steps),
         cmocka_unit_test(no_order_is_advised_where_none_helps),
-        cmocka_unit_test(an_order_that_closes_it_the_other_way_is_not_advised),
+        cmocka_unit_test(no_order_is_advised_around_a_hold),
         cmocka_unit_test(a_stated_wait_may_be_one_of_order),
         cmocka_unit_test(the_id_depends_on_the_core_s_tickets_alone),
         cmocka_unit_test(names_that_look_the_same_show_their_ids),
