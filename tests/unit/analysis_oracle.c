@@ -11,17 +11,6 @@
 
 /* ---- What the mail says, looked up each time ---- */
 
-static bool incomplete(const struct world *w)
-{
-    for (int n = 0; n < NODES; n++) {
-        if (!w->reported[n]) return true;
-        for (int m = 0; m < NODES; m++) {
-            if (m != n && w->open[m][n]) return true;
-        }
-    }
-    return false;
-}
-
 static bool any_open(const struct world *w)
 {
     for (int n = 0; n < NODES; n++) {
@@ -30,6 +19,13 @@ static bool any_open(const struct world *w)
         }
     }
     return false;
+}
+
+static bool incomplete(const struct world *w)
+{
+    bool missing = false;
+    for (int n = 0; n < NODES; n++) missing |= !w->reported[n];
+    return missing || any_open(w);
 }
 
 static bool certain(const struct world *w, int issuer, int home)

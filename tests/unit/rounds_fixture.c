@@ -37,7 +37,7 @@ static int by_name(const void *a, const void *b)
 /* Reports lie in the cut in the order in which they came; the trace should not depend on it. */
 static void note_cut(struct watch *watch, const gdn_cut *cut)
 {
-    const char *names[16];
+    const char *names[16] = {NULL};
     assert_true(cut->node_count <= 16);
     for (size_t i = 0; i < cut->node_count; i++) {
         names[i] = cut->parties[cut->nodes[i].party].name;
