@@ -270,14 +270,20 @@ static enum gdn_err name_victims(struct analysis *a, const struct group *group, 
     for (size_t i = 0; i < deadlock->member_count; i++) {
         count += group->position[deadlock->members[i]] != 0;
     }
-    deadlock->victims = gdn__alloc(a->memory, count * sizeof *deadlock->victims);
-    if (deadlock->victims == NULL) return GDN_ERR_MEMORY;
+    struct gdn_victim *victims = gdn__alloc(a->memory, count * sizeof *victims);
+    if (victims == NULL) return GDN_ERR_MEMORY;
+    count = 0;
     for (size_t i = 0; i < deadlock->member_count; i++) {
-        if (group->position[deadlock->members[i]] == 0) continue;
-        deadlock->victims[deadlock->victim_count++] = a->exits[c][i];
+        if (group->position[deadlock->members[i]] != 0) victims[count++] = a->exits[c][i];
     }
-    qsort_r(deadlock->victims, count, sizeof *deadlock->victims, compare_positions,
-            group->position);
+    qsort_r(victims, count, sizeof *victims, compare_positions, group->position);
+    if (deadlock->reorder_count > 0) { /* An order frees it: nobody need be aborted. */
+        deadlock->otherwise = victims;
+        deadlock->otherwise_count = count;
+        return GDN_OK;
+    }
+    deadlock->victims = victims;
+    deadlock->victim_count = count;
     return gdn__reason_write(a->verdict->names, &a->preference, &group->choice, group->several,
                              deadlock);
 }
@@ -313,13 +319,13 @@ static int compare_groups(const void *a, const void *b, void *group)
     return x < y ? -1 : x > y;
 }
 
-/* The cores that are to be broken by an abort, those of a group side by side; how many. */
+/* All cores, those of a group side by side; how many. */
 static size_t line_up(struct analysis *a, uint32_t *cores)
 {
     size_t count = 0;
     for (uint32_t c = 0; c < a->core_count; c++) {
         a->group[c] = find_group(a, c);
-        if (a->verdict->deadlocks[c].reorder_count == 0) cores[count++] = c;
+        cores[count++] = c;
     }
     if (count > 1) qsort_r(cores, count, sizeof *cores, compare_groups, a->group);
     return count;

@@ -13,6 +13,7 @@ static void free_deadlock(const struct gdn_allocator *memory, struct gdn_deadloc
     gdn__free(memory, deadlock->victims);
     gdn__free(memory, deadlock->victim_reason);
     gdn__free(memory, deadlock->reorder);
+    gdn__free(memory, deadlock->otherwise);
 }
 
 void gdn_verdict_free(gdn_verdict *verdict)

@@ -8,7 +8,8 @@
  *
  * Verdicts name the same incident when they have its id or share a ticket with it (RULES 15). For
  * a core nothing is asked while an order naming one of its tickets is unanswered (RULES 14), nor on
- * a picture that was taken before the last answer: that answer may have broken it already. */
+ * a picture that was taken before the last answer: that answer may have broken it already. A core
+ * that queue order alone closes is broken by an abort only if it still stands in a later round. */
 #ifndef GDN_ROUNDS_INCIDENTS_H
 #define GDN_ROUNDS_INCIDENTS_H
 

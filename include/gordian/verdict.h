@@ -89,6 +89,9 @@ struct gdn_deadlock {
     struct gdn_reorder *reorder; /**< Where queue order alone closes the core: all of these
                                       together free it, whatever the policy. */
     size_t reorder_count;
+    struct gdn_victim *otherwise; /**< With reorder: whose abort would free the core, for those who
+                                       cannot reorder. Not part of the outward forms. */
+    size_t otherwise_count;
 };
 
 typedef struct gdn_verdict {

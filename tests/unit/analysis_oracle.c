@@ -23,9 +23,7 @@ static bool any_open(const struct world *w)
 
 static bool incomplete(const struct world *w)
 {
-    bool missing = false;
-    for (int n = 0; n < NODES; n++) missing |= !w->reported[n];
-    return missing || any_open(w);
+    return !w->reported[0] || !w->reported[1] || !w->reported[2] || any_open(w);
 }
 
 static bool certain(const struct world *w, int issuer, int home)
@@ -85,8 +83,8 @@ static bool ended_by_mail(const struct world *w, const struct world_wait *wait)
     for (int i = 0; i < w->message_count; i++) {
         const struct world_message *m = recorded(w, i);
         if (m == NULL || m->to != wait->node) continue;
-        bool grant = m->verb == GDN_VERB_GRANT, wake = m->verb == GDN_VERB_WAKE;
-        if (!grant && !wake) continue;
+        bool wake = m->verb == GDN_VERB_WAKE;
+        if (!wake && m->verb != GDN_VERB_GRANT) continue;
         bool of_listing = wake && m->by != NOWHERE;
         if (of_listing && wait->resource == NOWHERE) continue;
         if (m->ticket != 0 && m->ticket == wait->ticket) return true;
@@ -195,11 +193,6 @@ static void draw_line(struct oracle *o, int resource, struct line *line)
 
 /* ---- Who blocks whom ---- */
 
-static bool clash(const struct world *w, uint8_t request, uint8_t held)
-{
-    return (w->modes.conflicts[request] >> held & 1) != 0;
-}
-
 static void add_blocker(struct oracle *o, int ticket, struct oracle_blocker blocker)
 {
     if (ticket == NOWHERE) return;
@@ -235,14 +228,16 @@ static void find_blockers(struct oracle *o, struct line *line, int resource)
         if (own != 0 && gdn_modes_cover(&w->modes, own, p->mode)) continue;
         for (int h = 0; h < line->hold_count; h++) {
             const struct world_hold *hold = &line->holds[h];
-            if (hold->process == p->process || !clash(w, p->mode, hold->mode)) continue;
+            if (hold->process == p->process || !gdn_modes_conflict(&w->modes, p->mode, hold->mode))
+                continue;
             p->blocked = true;
             int branch = hold->brief ? hold->issuer : NOWHERE;
             add_blocker(o, ticket, (struct oracle_blocker){hold->process, branch, false});
         }
         for (int j = 0; j < i; j++) {
             const struct place *e = &line->places[j];
-            if (e->process == p->process || !clash(w, p->mode, e->mode)) continue;
+            if (e->process == p->process || !gdn_modes_conflict(&w->modes, p->mode, e->mode))
+                continue;
             if (!is_seen_by(w, line, resource, i, j)) continue;
             p->blocked = true;
             int branch = (e->flags & GDN_REQUEST_BRIEF) != 0 ? e->issuer : NOWHERE;
@@ -306,11 +301,8 @@ struct freedom {
 
 static bool goes_on(const struct freedom *f, int process, int branch)
 {
-    if (branch != NOWHERE) return f->branch[process][branch];
-    for (int n = 0; n < NODES; n++) {
-        if (!f->branch[process][n]) return false;
-    }
-    return true;
+    const bool *of = f->branch[process];
+    return branch != NOWHERE ? of[branch] : of[0] && of[1] && of[2];
 }
 
 /* Reads one need and its children; *index moves behind them. */
@@ -348,8 +340,7 @@ static bool is_served(const struct oracle *o, int ticket, const struct freedom *
  * the others going on, the union. It is itself such a set, found by striking out from all. */
 static void find_stuck(struct oracle *o)
 {
-    struct freedom f;
-    memset(&f, 0, sizeof f);
+    struct freedom f = {.branch = {{false}}};
     for (bool changed = true; changed;) {
         changed = false;
         for (int p = 0; p < PROCESSES; p++) {
@@ -470,37 +461,39 @@ static void find_cores(struct oracle *o)
     }
 }
 
+/* Somebody waits for less than a whole process. */
+static bool uses_branches(const struct world *w)
+{
+    bool uses = false;
+    for (int i = 0; i < w->hold_count; i++) uses |= w->holds[i].brief;
+    for (int i = 0; i < w->message_count; i++) uses |= w->messages[i].flags != 0;
+    for (int i = 0; i < w->wait_count; i++) {
+        for (int n = 0; n < w->waits[i].need_count; n++) {
+            const struct world_need *need = &w->waits[i].needs[n];
+            uses |= need->kind == GDN_NEED_PROCESS && need->branch != NOWHERE;
+        }
+    }
+    return uses;
+}
+
 void oracle_judge(struct oracle *o, const struct world *world)
 {
     static struct line lines[RESOURCES];
     memset(o, 0, sizeof *o);
     o->world = world;
-    memset(lines, 0, sizeof lines);
     add_listed(o);
     for (int r = 0; r < RESOURCES; r++) draw_line(o, r, &lines[r]);
     for (int r = 0; r < RESOURCES; r++) find_blockers(o, &lines[r], r);
     find_stuck(o);
-
-    bool branches = false;
+    if (!uses_branches(world)) try_every_set(o);
     o->all_of = true;
     for (int t = 0; t < o->ticket_count; t++) {
-        struct oracle_ticket *ticket = &o->tickets[t];
-        if (ticket->direct && has_choice(o, ticket)) {
-            if (ticket->stuck) o->all_of = false;
-        } else if (ticket->direct) {
+        if (!o->tickets[t].direct) continue;
+        if (!has_choice(o, &o->tickets[t])) {
             list_direct_blockers(o, t);
-        }
-        for (int i = 0; i < ticket->blocker_count; i++) {
-            branches |= ticket->blockers[i].branch != NOWHERE;
-        }
-        if (ticket->direct) {
-            const struct world_wait *wait = &world->waits[ticket->wait];
-            for (int i = 0; i < wait->need_count; i++) {
-                branches |=
-                    wait->needs[i].kind == GDN_NEED_PROCESS && wait->needs[i].branch != NOWHERE;
-            }
+        } else if (o->tickets[t].stuck) {
+            o->all_of = false;
         }
     }
-    if (!branches) try_every_set(o);
     if (o->all_of) find_cores(o);
 }

@@ -238,7 +238,11 @@ static void one_ticket_may_need_several_resources(void **state)
 static void any_of_is_stuck_only_with_every_way_closed(void **state)
 {
     (void)state;
-    assert_string_equal(deadlocks_in(DIRECT("{'any': ['T2', 'T9']}", "", "'T1'")), "");
+    assert_string_equal(
+        deadlocks_in(
+            CUT(FULL("n1", "",
+                     NEEDS("T1", "1", "{'any': ['T2', 'T9']}") ", " NEEDS("T2", "2", "'T1'"), ""))),
+        "");
     struct judged j = judge(CUT(
         FULL("n1", "",
              NEEDS("T1", "1", "{'any': ['T2', 'T3']}") ", " NEEDS(

@@ -291,7 +291,13 @@ static void check_victims(const gdn_verdict *verdict, const struct gdn_deadlock 
         expect(ticket != NOWHERE && (tickets >> ticket & 1) != 0 && world.reported[node]);
     }
     if (deadlock->reorder_count > 0) {
-        expect(victims == 0);
+        unsigned otherwise = 0;
+        for (size_t i = 0; i < deadlock->otherwise_count; i++) {
+            otherwise |= 1u << world_process(verdict->cut, deadlock->otherwise[i].process);
+        }
+        expect(victims == 0 && (otherwise & ~allowed) == 0);
+        expect(oracle_frees(&oracle, tickets, otherwise != 0 ? otherwise : allowed) ==
+               (otherwise != 0));
         check_order(verdict, deadlock);
         return;
     }
