@@ -285,9 +285,10 @@ struct gdn_effect {
 };
 
 /** Take one arrived message from @p peer. Whatever crossed on the way is normal and counted, not
- *  an error: GDN_ERR_MEMORY, GDN_ERR_LIMIT (tickets_max), and GDN_ERR_FORMAT for a message that no
- *  correct peer sends (a mode out of range, a ticket requested twice, an answer to a request that
- *  was made elsewhere or is answered, a live ticket of another process); then nothing changed.
+ *  an error, and a request that cannot be queued (tickets_max, an unknown mode) is answered with
+ *  a WAKE. GDN_ERR_MEMORY; GDN_ERR_FORMAT for a message that no correct peer sends (a ticket
+ *  requested twice, an answer to a request that was made elsewhere or is answered, a live ticket of
+ *  another process); then nothing changed.
  *  From peer 0, this node, only the WAKE of a direct wait is taken (else GDN_ERR_MISUSE). */
 GDN_API GDN_MUST_USE enum gdn_err gdn_ledger_apply(gdn_ledger *ledger, uint32_t peer,
                                                    const struct gdn_message *message,

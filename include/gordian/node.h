@@ -93,7 +93,8 @@ GDN_API GDN_MUST_USE enum gdn_err gdn_request(gdn_node *node, gdn_node_id home,
                                               gdn_ticket *ticket);
 
 /** As gdn_request, but never waits in a queue: GRANTED follows if it can be granted when home
- *  sees it, else REFUSED. Such a process counts as running. */
+ *  sees it, else REFUSED. If home is this node: GDN_ERR_NOT_GRANTABLE, and nothing follows. Such a
+ *  process counts as running. */
 GDN_API GDN_MUST_USE enum gdn_err gdn_try(gdn_node *node, gdn_node_id home,
                                           const struct gdn_request *request, gdn_ticket *ticket);
 
@@ -119,8 +120,9 @@ GDN_API GDN_MUST_USE enum gdn_err gdn_wait_on(gdn_node *node, gdn_process_id pro
                                               const struct gdn_need *needs, size_t count,
                                               uint64_t cookie, gdn_ticket *ticket);
 
-/** Process @p by no longer blocks T: meets one listing of @p by in @p ticket (of node
- *  ticket.issuer), or, if ticket.number is 0, in any current direct wait of T at that node. */
+/** Process @p by no longer blocks T (GDN_ERR_FULL may pass): meets one listing of @p by in @p
+ * ticket (of node ticket.issuer), or, if ticket.number is 0, in any current direct wait of T at
+ * that node. */
 GDN_API GDN_MUST_USE enum gdn_err gdn_wake(gdn_node *node, gdn_ticket ticket,
                                            gdn_process_id process, gdn_process_id by);
 
@@ -163,8 +165,9 @@ GDN_API GDN_MUST_USE enum gdn_err gdn_take(gdn_node *node, struct gdn_item *item
 /** Frees a payload; harmless for all other items. */
 GDN_API void gdn_item_fini(struct gdn_item *item);
 
-/** A descriptor to poll for reading: readable exactly while an item waits. Close-on-exec. Never
- *  read or close it. -1 in a forked child. */
+/** A descriptor to poll for reading: readable exactly while something waits to be taken. What
+ *  waits may take effect without an item (a cancel, a grant that crossed its cancel), so poll, then
+ *  gdn_take() with timeout 0. Close-on-exec. Never read or close it. -1 in a forked child. */
 GDN_API int gdn_node_descriptor(const gdn_node *node);
 
 /* ---- Looking inside ---- */

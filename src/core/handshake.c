@@ -138,7 +138,7 @@ int64_t gdn__peer_next_hello(const struct gdn__peer *peer, int64_t now_us)
     if (peer->state == GDN__PEER_DIALLED) return now_us + peer->hello_after_us;
     if (!peer->wanted) return INT64_MAX;
     if (peer->state == GDN__PEER_OPENING) return now_us + GDN__HELLO_MAX_US;
-    return peer->role == GDN__ROLE_DETECTOR ? now_us + GDN__DETECTOR_HELLO_US : INT64_MAX;
+    return now_us + GDN__KNOWN_HELLO_US; /* It may restart unseen, and not dial us. */
 }
 
 /* A peer dialled at that link by nobody's name (a detector), whatever its state but lost. */

@@ -61,10 +61,15 @@ static enum gdn_err apply_request(struct gdn_ledger *ledger, uint32_t peer,
                                   const struct gdn_message *message, int64_t now_us,
                                   struct gdn_effect *effect)
 {
-    if (message->number == 0 || message->mode >= ledger->modes.count) return GDN_ERR_FORMAT;
+    if (message->number == 0) return GDN_ERR_FORMAT;
     if ((message->flags & ~REQUEST_FLAGS) != 0) return GDN_ERR_FORMAT;
     if (gdn__entry_find(ledger, peer, message->number) != NULL) return GDN_ERR_FORMAT;
-    if (gdn__ledger_is_full(ledger, 1)) return GDN_ERR_LIMIT;
+    /* Whoever asks must hear of it: what would make room may lie behind this message. */
+    if (gdn__ledger_is_full(ledger, 1) || message->mode >= ledger->modes.count) {
+        ledger->counters.requests++;
+        turn_down(ledger, message, effect);
+        return GDN_OK;
+    }
 
     struct gdn__account *account = gdn__account_open(ledger, message->process, peer);
     if (account == NULL) return GDN_ERR_MEMORY;

@@ -20,10 +20,10 @@
 #include "src/core/channel.h"
 #include "src/core/map.h"
 
-#define GDN__PEERS_MAX         65536
-#define GDN__HELLO_FIRST_US    INT64_C(20000) /* Doubles up to the next. */
-#define GDN__HELLO_MAX_US      INT64_C(1000000)
-#define GDN__DETECTOR_HELLO_US INT64_C(1000000) /* So that a restarted detector is met again. */
+#define GDN__PEERS_MAX      65536
+#define GDN__HELLO_FIRST_US INT64_C(20000) /* Doubles up to the next. */
+#define GDN__HELLO_MAX_US   INT64_C(1000000)
+#define GDN__KNOWN_HELLO_US INT64_C(1000000) /* So that a restarted peer is met again. */
 
 enum gdn__peer_state {
     GDN__PEER_DIALLED, /* Incarnation not known yet. */

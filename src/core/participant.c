@@ -225,14 +225,13 @@ static void fail(gdn_participant *participant, struct round *round, uint32_t cha
     abandon(participant, round);
 }
 
-/* A newer round of an initiator replaces its older ones; so does its next incarnation. */
+/* A newer round of an initiator replaces its older ones. */
 static void abandon_older(gdn_participant *participant, gdn_round_id id)
 {
     for (size_t i = 0; i < GDN_ROUNDS_MAX; i++) {
         struct round *round = &participant->rounds[i];
-        if (!is_live(round) || !gdn_id_equal(round->id.initiator.id, id.initiator.id)) continue;
-        if (round->id.incarnation == id.incarnation && round->id.number >= id.number) continue;
-        abandon(participant, round);
+        if (!is_live(round) || !same_initiator(round->id, id)) continue;
+        if (round->id.number < id.number) abandon(participant, round);
     }
 }
 
@@ -348,9 +347,29 @@ static struct channel *channel_of(gdn_participant *participant, uint32_t number)
     return number < participant->channel_count ? &participant->channels[number] : NULL;
 }
 
+/* The initiator itself speaks: what its earlier incarnations began is void. Markers and opening
+ * lists, which may come late, do not say so. */
+static void abandon_earlier_lives(gdn_participant *participant, gdn_round_id id)
+{
+    for (size_t i = 0; i < GDN_ROUNDS_MAX; i++) {
+        struct round *round = &participant->rounds[i];
+        if (!is_live(round) || !gdn_id_equal(round->id.initiator.id, id.initiator.id)) continue;
+        if (round->id.incarnation != id.incarnation) abandon(participant, round);
+    }
+    for (size_t i = 0; i < participant->initiator_count;) {
+        struct initiator *row = &participant->initiators[i];
+        bool void_life =
+            gdn_id_equal(row->id.id, id.initiator.id) && row->incarnation != id.incarnation;
+        if (void_life) *row = participant->initiators[--participant->initiator_count];
+        i += void_life ? 0 : 1;
+    }
+}
+
 static enum gdn_err step_start_arrived(gdn_participant *participant, gdn_round_id id)
 {
     enum gdn_err err = GDN_OK;
+    if (!reserve_actions(participant, GDN_ROUNDS_MAX + 1)) return GDN_ERR_MEMORY;
+    abandon_earlier_lives(participant, id);
     if (is_obsolete(participant, id)) return GDN_OK; /* Also: a marker was here first. */
     struct round *round = begin_round(participant, id, &err);
     if (round != NULL) report_if_closed(participant, round);

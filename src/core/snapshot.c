@@ -178,6 +178,10 @@ static enum gdn_err add_channels(gdn_site *site, uint32_t slot)
     for (uint32_t i = 1; err == GDN_OK && i < gdn__mesh_count(site->mesh); i++) {
         struct gdn_channel_record record;
         if (!gdn_participant_record(site->participant, slot, i, &record)) continue;
+        /* A HELLO alone, perhaps a late one of the dead, is no channel; absent counters are 0. */
+        if (!record.incoming && record.sent == 0 && !gdn__mesh_peer(site->mesh, i)->opened) {
+            continue;
+        }
         uint32_t party = party_of(site, snapshot->cut, i);
         if (party == GDN_NONE) return GDN_ERR_MEMORY;
         if (record.outgoing) {

@@ -90,7 +90,7 @@ static enum gdn_err take_lock(gdn_site *site, const struct gdn__arrival *arrival
     if (!gdn__site_reserve_locks(site, arrival->peer, 1)) return GDN_ERR_MEMORY;
     enum gdn_err err =
         gdn_ledger_apply(site->ledger, arrival->peer, &arrival->message, site->now_us, &effect);
-    if (err == GDN_ERR_MEMORY || err == GDN_ERR_LIMIT) return err;
+    if (err == GDN_ERR_MEMORY) return err;
     count_as_taken(site, arrival);
     if (err != GDN_OK) {
         gdn__site_say(site, "!a lock message from %s was ignored: %s",
@@ -182,6 +182,20 @@ static enum gdn_err take_payload(gdn_site *site, struct gdn__arrival *arrival,
     return GDN_OK;
 }
 
+/* A grant by this node itself that a cancel or end has overtaken is not heard of, just as one by
+ * another node is not. */
+static enum gdn_err take_notice(gdn_site *site, const struct gdn__arrival *arrival,
+                                struct gdn_item *item)
+{
+    struct gdn_ticket_view view;
+    bool granted = arrival->item.type == GDN_ITEM_GRANTED;
+    if (granted && !gdn_ledger_ticket(site->ledger, arrival->item.ticket.number, &view)) {
+        return GDN_ERR_EMPTY;
+    }
+    *item = arrival->item;
+    return GDN_OK;
+}
+
 static enum gdn_err take_arrival(gdn_site *site, struct gdn__arrival *arrival,
                                  struct gdn_item *item)
 {
@@ -193,8 +207,7 @@ static enum gdn_err take_arrival(gdn_site *site, struct gdn__arrival *arrival,
     case GDN__ARRIVAL_ABORT:
         return take_abort(site, arrival, item);
     case GDN__ARRIVAL_NOTICE:
-        *item = arrival->item;
-        return GDN_OK;
+        return take_notice(site, arrival, item);
     }
     return GDN_ERR_MISUSE;
 }
@@ -206,7 +219,7 @@ enum gdn_err gdn__site_take(gdn_site *site, struct gdn_item *item)
         struct gdn__arrival *first = site->inbox.first;
         if (first == NULL) return GDN_ERR_EMPTY;
         enum gdn_err err = take_arrival(site, first, item);
-        if (err == GDN_ERR_MEMORY || err == GDN_ERR_LIMIT) return err; /* It stays. */
+        if (err == GDN_ERR_MEMORY) return err; /* It stays. */
         gdn__arrival_release(gdn__inbox_pop(&site->inbox));
         if (err != GDN_ERR_EMPTY) return err;
     }

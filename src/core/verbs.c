@@ -199,7 +199,11 @@ static enum gdn_err wake(gdn_site *site, gdn_ticket ticket, gdn_process_id proce
         .verb = GDN_VERB_WAKE, .number = ticket.number, .process = process, .by = by};
     enum gdn_err err = peer_of(site, ticket.issuer, &peer);
     if (err != GDN_OK) return err;
+    uint64_t living = peer == 0 ? site->incarnation : gdn__mesh_peer(site->mesh, peer)->incarnation;
+    if (ticket.number != 0 && ticket.incarnation != living) return GDN_ERR_UNKNOWN_TICKET;
     if (peer == 0) return wake_here(site, &message);
+    err = check_window(site, peer);
+    if (err != GDN_OK) return err;
     if (!gdn__site_reserve_locks(site, peer, 1)) return GDN_ERR_MEMORY;
     gdn__site_send_lock(site, peer, &message);
     return GDN_OK;
@@ -261,7 +265,10 @@ static enum gdn_err drop_orphans(gdn_site *site, gdn_node_id node)
         const struct gdn__peer *peer = gdn__mesh_peer(site->mesh, i);
         if (peer->name == NULL || !gdn_id_equal(peer->id.id, node.id)) continue;
         known = true;
-        if (peer->state == GDN__PEER_LOST) gdn_ledger_drop_orphans(site->ledger, i);
+        if (peer->state != GDN__PEER_LOST) continue;
+        /* Once more, in case memory was short when it was lost. */
+        if (gdn_ledger_peer_lost(site->ledger, i, site->now_us) != GDN_OK) return GDN_ERR_MEMORY;
+        gdn_ledger_drop_orphans(site->ledger, i);
     }
     return known ? GDN_OK : GDN_ERR_UNKNOWN_NODE;
 }

@@ -5,6 +5,7 @@
 
 #include "src/core/mem.h"
 #include <errno.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #define FRAMES_AT_ONCE 64 /* Received before what they caused is sent. */
@@ -38,13 +39,17 @@ static void receive_frames(gdn_node *node)
     }
 }
 
-static void open_links(gdn_node *node, const struct gdn_actions *actions)
+/* Under the mutex, so what goes wrong is left in @p why for later; the last one counts. */
+static void open_links(gdn_node *node, const struct gdn_actions *actions, char *why,
+                       size_t why_bytes)
 {
-    char why[512];
+    char reason[512];
     for (size_t i = 0; i < actions->dial_count; i++) {
+        reason[0] = '\0';
         enum gdn_err err = gdn__wires_dial(&node->wires, actions->dials[i].link,
-                                           actions->dials[i].endpoint, why, sizeof why);
-        if (err != GDN_OK) log_line(node, why);
+                                           actions->dials[i].endpoint, reason, sizeof reason);
+        if (err == GDN_OK) continue;
+        (void)snprintf(why, why_bytes, "%s", reason[0] != '\0' ? reason : gdn_err_text(err));
     }
 }
 
@@ -59,6 +64,7 @@ static void lower_kick(gdn_node *node)
 static int64_t send_frames(gdn_node *node, bool *closing)
 {
     struct gdn_actions actions;
+    char why[512] = "";
     char *log;
     pthread_mutex_lock(&node->mutex);
     if (node->kicked) lower_kick(node);
@@ -66,9 +72,10 @@ static int64_t send_frames(gdn_node *node, bool *closing)
     *closing = node->closing;
     struct gdn_event event = {.type = GDN_EVENT_LINKS_READY, .now_us = gdn__now_us()};
     enum gdn_err err = gdn__node_step(node, &event, &actions, &log);
-    open_links(node, &actions); /* Borrowed until the next step, so under the mutex. */
+    open_links(node, &actions, why, sizeof why); /* Borrowed until the next step. */
     pthread_mutex_unlock(&node->mutex);
     gdn__node_tell(node, log);
+    if (why[0] != '\0') log_line(node, why);
     (void)err;
     for (size_t i = 0; i < actions.frame_count; i++) {
         /* A frame that its link does not take is resent by the channel. */

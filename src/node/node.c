@@ -3,6 +3,7 @@
 
 #include "src/core/mem.h"
 #include <errno.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -212,7 +213,12 @@ static enum gdn_err dial_detectors(gdn_node *node, const struct gdn_node_options
 
 static enum gdn_err start_engine(gdn_node *node, char *why, size_t why_bytes)
 {
+    /* The host's signals are the host's: the engine takes none. */
+    sigset_t all, before;
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
     int failed = pthread_create(&node->engine, NULL, gdn__engine_run, node);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     node->has_engine = failed == 0;
     if (failed == 0) return GDN_OK;
     return refuse(GDN_ERR_SYSTEM, why, why_bytes, "node %s: no thread: %s", node->name,
@@ -566,6 +572,7 @@ enum gdn_err gdn_inspect(gdn_node *node, gdn_cut **cut)
 
 struct gdn_site_counters gdn_node_counters(gdn_node *node)
 {
+    if (is_forked(node)) return (struct gdn_site_counters){.messages_sent = 0};
     pthread_mutex_lock(&node->mutex);
     struct gdn_site_counters counters = gdn_site_counters(node->site);
     pthread_mutex_unlock(&node->mutex);

@@ -467,6 +467,60 @@ static void an_unabortable_process_is_refused(void **state)
     assert_int_equal(world_outcome(world, "D1"), GDN__OUTCOME_REFUSED);
 }
 
+/* ---- Incarnations ---- */
+
+/* B dies without a word and comes back, and dials nobody: A, which had dialled it, meets the new
+ * one, and rounds are complete again. */
+static void a_restarted_peer_that_dials_nobody_is_met_again(void **state)
+{
+    (void)state;
+    struct world *world = world_new();
+    world_add_node(world, "A", NULL);
+    world_add_node(world, "B", NULL);
+    world_add_detector(world, "D1");
+    world_dial(world, "A", "D1");
+    world_dial(world, "A", "B");
+    world_pass_ms(world, 50);
+    world_remove(world, "B", false);
+    world_add_node(world, "B", NULL);
+    world_dial(world, "B", "D1");
+    world_pass_ms(world, 3000);
+    world_manage_all(world);
+    gdn_ticket ticket;
+    assert_int_equal(world_request(world, "A", "B", "T1", "x", EXCLUSIVE, &ticket), GDN_OK);
+    world_settle(world);
+    uint64_t round = world_start(world, "D1");
+    world_pass_ms(world, 300);
+    expect_cut(world, "D1", round,
+               "A -> B: request T1 x\n"
+               "A: T1 waits for x\n");
+    world_free(world);
+}
+
+/* A ticket of an earlier incarnation is never taken for a new one with its number (RULES 4). */
+static void a_wake_for_an_earlier_incarnation_is_refused(void **state)
+{
+    struct world *world = *state;
+    struct gdn_event wake = {.type = GDN_EVENT_WOKEN};
+    wake.as.woken.ticket =
+        (gdn_ticket){.issuer = gdn_node_named("B"), .incarnation = 99, .number = 1};
+    wake.as.woken.process = gdn_process_named("T1");
+    assert_int_equal(world_event(world, "A", &wake, NULL), GDN_ERR_UNKNOWN_TICKET);
+}
+
+/* What the application gave up is not granted to it afterwards, here no more than elsewhere. */
+static void a_cancel_overtakes_a_grant_by_the_own_node(void **state)
+{
+    struct world *world = *state;
+    gdn_ticket ticket;
+    struct gdn_item item;
+    assert_int_equal(world_request(world, "A", "A", "T1", "x", EXCLUSIVE, &ticket), GDN_OK);
+    assert_true(world_take(world, "A", &item));
+    assert_int_equal(world_grant(world, "A", "x"), 1);
+    assert_int_equal(world_cancel(world, "A", ticket), GDN_OK);
+    assert_false(world_take(world, "A", &item));
+}
+
 /* ---- Windows, suspicion ---- */
 
 /* Both windows full, nobody takes: rounds complete, and what a request obliged us to send fits. */
@@ -556,6 +610,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_abort_for_another_process_is_stale, two_nodes,
                                         end_world),
         cmocka_unit_test_setup_teardown(an_unabortable_process_is_refused, two_nodes, end_world),
+        cmocka_unit_test(a_restarted_peer_that_dials_nobody_is_met_again),
+        cmocka_unit_test_setup_teardown(a_wake_for_an_earlier_incarnation_is_refused, two_nodes,
+                                        end_world),
+        cmocka_unit_test_setup_teardown(a_cancel_overtakes_a_grant_by_the_own_node, two_nodes,
+                                        end_world),
         cmocka_unit_test(full_windows_stop_neither_rounds_nor_releases),
         cmocka_unit_test_setup_teardown(suspicion_repeats_while_a_wait_lasts, two_nodes, end_world),
     };

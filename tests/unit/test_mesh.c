@@ -399,7 +399,7 @@ static void a_restarted_detector_is_met_again(void **state)
         box_kill(d);
         a->events[0] = '\0';
         d = box_start_as(box, "detector", incarnation, "place", GDN__ROLE_DETECTOR);
-        box_pass(box, 2 * GDN__DETECTOR_HELLO_US);
+        box_pass(box, 2 * GDN__KNOWN_HELLO_US);
         box_expect_events(a, "opened detector;lost detector;up detector;");
         box_expect_events(d, "opened A;up A;");
         assert_int_equal(box_incarnation_of(a, "detector"), incarnation);
