@@ -213,12 +213,12 @@ static void *metered_resize(void *context, void *block, size_t bytes)
         free(sized);
         return NULL;
     }
-    sized = realloc(sized, bytes + 2 * sizeof *sized);
-    assert_non_null(sized);
-    *sized = bytes;
+    size_t *grown = realloc(sized, bytes + 2 * sizeof *grown);
+    assert_non_null(grown);
+    *grown = bytes;
     metered->live += bytes;
     if (metered->live > metered->peak) metered->peak = metered->live;
-    return sized + 2;
+    return grown + 2;
 }
 
 /* Whatever stands where a count is, memory is taken for what is there, not for what is claimed. */

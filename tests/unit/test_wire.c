@@ -69,7 +69,7 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-    vectors_free(*state);
+    if (*state != NULL) vectors_free(*state);
     return 0;
 }
 
