@@ -30,6 +30,8 @@ struct gdn__incidents {
     struct record **records; /* Oldest first. */
     size_t record_count, record_capacity;
     struct gdn__map by_ticket; /* To struct record *. */
+    struct gdn__map by_order;  /* Ticket that an order names: to the record that keeps it, which is
+                                  another than by_ticket's where two incidents became one. */
 };
 
 gdn__incidents *gdn__incidents_new(const struct gdn__incidents_options *options)
@@ -41,6 +43,7 @@ gdn__incidents *gdn__incidents_new(const struct gdn__incidents_options *options)
     incidents->tell = options->tell;
     incidents->context = options->context;
     gdn__map_init(&incidents->by_ticket, &options->allocator);
+    gdn__map_init(&incidents->by_order, &options->allocator);
     return incidents;
 }
 
@@ -63,6 +66,7 @@ void gdn__incidents_free(gdn__incidents *incidents)
         free_record(incidents, incidents->records[i]);
     }
     gdn__map_fini(&incidents->by_ticket);
+    gdn__map_fini(&incidents->by_order);
     gdn__free(&allocator, incidents->records);
     gdn__free(&allocator, incidents);
 }
@@ -88,9 +92,19 @@ static struct ticket ticket_of(const gdn_cut *cut, struct gdn_cut_ticket ticket)
     return (struct ticket){party->id, party->incarnation, ticket.number};
 }
 
+static struct ticket ticket_of_order(const struct gdn__order *order)
+{
+    return (struct ticket){gdn_node_named(order->node), order->incarnation, order->ticket};
+}
+
 static struct record *record_of(const gdn__incidents *incidents, const struct ticket *ticket)
 {
     return (struct record *)gdn__map_get(&incidents->by_ticket, key_of(ticket));
+}
+
+static struct record *record_of_order(const gdn__incidents *incidents, const struct ticket *ticket)
+{
+    return (struct record *)gdn__map_get(&incidents->by_order, key_of(ticket));
 }
 
 /* From now on this ticket means that incident, unless it means an older one. */
@@ -122,6 +136,10 @@ static void forget(gdn__incidents *incidents, size_t index)
     struct record *record = incidents->records[index];
     for (size_t i = 0; i < record->ticket_count; i++) {
         (void)gdn__map_remove(&incidents->by_ticket, key_of(&record->tickets[i]));
+    }
+    for (size_t i = 0; i < record->order_count; i++) {
+        struct ticket ticket = ticket_of_order(&record->orders[i]);
+        (void)gdn__map_remove(&incidents->by_order, key_of(&ticket));
     }
     free_record(incidents, record);
     incidents->record_count--;
@@ -206,32 +224,38 @@ static bool names(const struct gdn__order *order, const struct ticket *ticket)
            gdn_id_equal(gdn_node_named(order->node).id, ticket->issuer.id);
 }
 
+/* The order for that ticket; NULL: none was given. */
+static struct gdn__order *find_order(const gdn__incidents *incidents, const struct ticket *ticket)
+{
+    struct record *record = record_of_order(incidents, ticket);
+    for (size_t i = 0; record != NULL && i < record->order_count; i++) {
+        if (names(&record->orders[i], ticket)) return &record->orders[i];
+    }
+    return NULL;
+}
+
 /* An order for some ticket of the core that forbids asking: unanswered, or answered after this
  * picture was taken. */
-static bool must_hold_back(gdn__incidents *incidents, const struct gdn__seen *seen,
+static bool must_hold_back(const gdn__incidents *incidents, const struct gdn__seen *seen,
                            const struct gdn_deadlock *deadlock)
 {
     for (size_t i = 0; i < deadlock->ticket_count; i++) {
         struct ticket ticket = ticket_of(seen->verdict->cut, deadlock->tickets[i]);
         const struct record *record = record_of(incidents, &ticket);
+        if (record != NULL && record->answered_us >= seen->started_us) return true;
+        record = record_of_order(incidents, &ticket);
         if (record == NULL) continue;
         if (record->answered_us >= seen->started_us) return true;
-        for (size_t k = 0; k < record->order_count; k++) {
-            const struct gdn__order *order = &record->orders[k];
-            if (order->state == GDN__ORDER_ASKED && names(order, &ticket)) return true;
-        }
+        if (find_order(incidents, &ticket)->state == GDN__ORDER_ASKED) return true;
     }
     return false;
 }
 
 /* The manager does not abort this one: asking again would change nothing. */
-static bool was_refused(const struct record *record, const struct ticket *victim)
+static bool was_refused(const gdn__incidents *incidents, const struct ticket *victim)
 {
-    for (size_t i = 0; i < record->order_count; i++) {
-        const struct gdn__order *order = &record->orders[i];
-        if (order->state == GDN__ORDER_REFUSED && names(order, victim)) return true;
-    }
-    return false;
+    const struct gdn__order *order = find_order(incidents, victim);
+    return order != NULL && order->state == GDN__ORDER_REFUSED;
 }
 
 /* A new order, or the one for that ticket again. */
@@ -239,9 +263,8 @@ static struct gdn__order *order_for(gdn__incidents *incidents, struct record *re
                                     const struct ticket *victim, const char *node,
                                     const char *shown)
 {
-    for (size_t i = 0; i < record->order_count; i++) {
-        if (names(&record->orders[i], victim)) return &record->orders[i];
-    }
+    struct gdn__order *given = find_order(incidents, victim);
+    if (given != NULL) return given;
     if (!gdn__grow(&incidents->allocator, &record->orders, record->order_count,
                    &record->order_capacity, sizeof *record->orders)) {
         return NULL;
@@ -250,7 +273,8 @@ static struct gdn__order *order_for(gdn__incidents *incidents, struct record *re
     *order = (struct gdn__order){.incarnation = victim->incarnation, .ticket = victim->number};
     order->node = gdn__strdup(&incidents->allocator, node);
     order->shown = gdn__strdup(&incidents->allocator, shown);
-    if (order->node == NULL || order->shown == NULL) {
+    if (order->node == NULL || order->shown == NULL ||
+        !gdn__map_put(&incidents->by_order, key_of(victim), (uintptr_t)record)) {
         gdn__free(&incidents->allocator, order->node);
         gdn__free(&incidents->allocator, order->shown);
         return NULL;
@@ -265,11 +289,12 @@ static enum gdn_err ask(gdn__incidents *incidents, struct record *record,
     char shown[GDN_SHOWN_NAME_BYTES];
     const gdn_cut *cut = seen->verdict->cut;
     struct ticket ticket = ticket_of(cut, (struct gdn_cut_ticket){victim->party, victim->ticket});
-    if (was_refused(record, &ticket)) return GDN_OK;
+    if (was_refused(incidents, &ticket)) return GDN_OK;
     (void)gdn_verdict_process_name(seen->verdict, victim->process, shown);
     struct gdn__order *order =
         order_for(incidents, record, &ticket, cut->parties[victim->party].name, shown);
     if (order == NULL) return GDN_ERR_MEMORY;
+    record = record_of_order(incidents, &ticket); /* Who keeps it tells of it. */
     order->deadlock = record->shown.id;
     order->process = cut->processes[victim->process].id;
     order->asked_us = seen->now_us;
@@ -281,18 +306,13 @@ static enum gdn_err ask(gdn__incidents *incidents, struct record *record,
     return GDN_OK;
 }
 
-/* Where an order of service would free the core, its managers get one more round for it. */
 static enum gdn_err resolve(gdn__incidents *incidents, struct record *record,
-                            const struct gdn__seen *seen, const struct gdn_deadlock *deadlock,
-                            bool stands)
+                            const struct gdn__seen *seen, const struct gdn_deadlock *deadlock)
 {
     enum gdn_err err = GDN_OK;
     if (must_hold_back(incidents, seen, deadlock)) return GDN_OK;
     for (size_t i = 0; err == GDN_OK && i < deadlock->victim_count; i++) {
         err = ask(incidents, record, seen, &deadlock->victims[i]);
-    }
-    for (size_t i = 0; err == GDN_OK && stands && i < deadlock->otherwise_count; i++) {
-        err = ask(incidents, record, seen, &deadlock->otherwise[i]);
     }
     return err;
 }
@@ -303,8 +323,7 @@ static enum gdn_err see_deadlock(gdn__incidents *incidents, const struct gdn__se
     enum gdn_err err = GDN_OK;
     const struct gdn_deadlock *deadlock = &seen->verdict->deadlocks[index];
     struct record *record = find_record(incidents, seen->verdict->cut, deadlock);
-    bool stands = record != NULL;
-    if (!stands) {
+    if (record == NULL) {
         record = add_record(incidents, seen, deadlock, &err);
         if (record == NULL) return err;
         record->seen = true;
@@ -313,7 +332,7 @@ static enum gdn_err see_deadlock(gdn__incidents *incidents, const struct gdn__se
     } else if (!add_tickets(incidents, record, seen->verdict->cut, deadlock)) {
         return GDN_ERR_MEMORY;
     }
-    return resolve(incidents, record, seen, deadlock, stands);
+    return resolve(incidents, record, seen, deadlock);
 }
 
 /* ---- Ending ---- */
@@ -369,13 +388,12 @@ void gdn__incidents_answer(gdn__incidents *incidents, const char *node, uint64_t
                            uint64_t ticket, enum gdn__order_state state, int64_t now_us)
 {
     struct ticket named = {gdn_node_named(node), incarnation, ticket};
-    struct record *record = record_of(incidents, &named);
-    for (size_t i = 0; record != NULL && i < record->order_count; i++) {
-        struct gdn__order *order = &record->orders[i];
-        /* An answer to an order that was given up as unknown still tells what became of it. */
-        bool open = order->state == GDN__ORDER_ASKED || order->state == GDN__ORDER_UNKNOWN;
-        if (open && names(order, &named)) settle(incidents, record, order, state, now_us);
-    }
+    struct record *record = record_of_order(incidents, &named);
+    struct gdn__order *order = find_order(incidents, &named);
+    if (order == NULL) return;
+    /* An answer to an order that was given up as unknown still tells what became of it. */
+    bool open = order->state == GDN__ORDER_ASKED || order->state == GDN__ORDER_UNKNOWN;
+    if (open) settle(incidents, record, order, state, now_us);
 }
 
 void gdn__incidents_lose(gdn__incidents *incidents, const char *node, uint64_t incarnation,

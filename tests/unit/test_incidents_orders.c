@@ -178,6 +178,24 @@ static void a_deadlock_is_not_gone_before_its_order_is_answered(void **state)
     told_expect(" 12 A: aborted T2 at n2/102, ticket 2 after 11\n 21 A: gone after 20\n");
 }
 
+/* Two known deadlocks grow into one core. The order that it got counts for the whole of it,
+ * whichever of the two a ticket was first seen in, and its answer is heard. */
+static void an_order_holds_back_a_core_that_two_deadlocks_became(void **state)
+{
+    (void)state;
+    SEE(0, 1, {"A", {1, 2}, {0}});
+    SEE(1, 2, {"A", {1, 2}, {0}}, {"B", {3, 4}, {0}});
+    SEE(10, 11, {"C", {1, 2, 3, 4}, {3}});
+    told_expect("  1 A: found, number 0\n  2 B: found, number 1\n"
+                " 11 A: abort T3 at n3/103, ticket 3\n");
+    SEE(20, 21, {"C", {1, 2, 3, 4}, {3}});
+    SEE(30, 31, {"C", {1, 2, 3, 4}, {1}});
+    SEE(40, 41, {"B", {3, 4}, {4}});
+    told_expect("");
+    told_answer(3, 45, GDN__ORDER_ABORTED);
+    told_expect(" 45 A: aborted T3 at n3/103, ticket 3 after 34\n");
+}
+
 int main(void)
 {
 #define RUN(test) cmocka_unit_test_setup_teardown(test, told_setup, told_teardown)
@@ -195,6 +213,7 @@ int main(void)
         RUN(a_lost_node_answers_nothing_any_more),
         RUN(an_answer_that_nobody_asked_for_is_ignored),
         RUN(a_deadlock_is_not_gone_before_its_order_is_answered),
+        RUN(an_order_holds_back_a_core_that_two_deadlocks_became),
     };
     return !!cmocka_run_group_tests(tests, NULL, NULL);
 }
