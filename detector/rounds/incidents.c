@@ -306,13 +306,18 @@ static enum gdn_err ask(gdn__incidents *incidents, struct record *record,
     return GDN_OK;
 }
 
+/* Where an order of service would free the core, its managers get one more round for it. */
 static enum gdn_err resolve(gdn__incidents *incidents, struct record *record,
-                            const struct gdn__seen *seen, const struct gdn_deadlock *deadlock)
+                            const struct gdn__seen *seen, const struct gdn_deadlock *deadlock,
+                            bool stands)
 {
     enum gdn_err err = GDN_OK;
     if (must_hold_back(incidents, seen, deadlock)) return GDN_OK;
     for (size_t i = 0; err == GDN_OK && i < deadlock->victim_count; i++) {
         err = ask(incidents, record, seen, &deadlock->victims[i]);
+    }
+    for (size_t i = 0; err == GDN_OK && stands && i < deadlock->otherwise_count; i++) {
+        err = ask(incidents, record, seen, &deadlock->otherwise[i]);
     }
     return err;
 }
@@ -323,7 +328,8 @@ static enum gdn_err see_deadlock(gdn__incidents *incidents, const struct gdn__se
     enum gdn_err err = GDN_OK;
     const struct gdn_deadlock *deadlock = &seen->verdict->deadlocks[index];
     struct record *record = find_record(incidents, seen->verdict->cut, deadlock);
-    if (record == NULL) {
+    bool stands = record != NULL;
+    if (!stands) {
         record = add_record(incidents, seen, deadlock, &err);
         if (record == NULL) return err;
         record->seen = true;
@@ -332,7 +338,7 @@ static enum gdn_err see_deadlock(gdn__incidents *incidents, const struct gdn__se
     } else if (!add_tickets(incidents, record, seen->verdict->cut, deadlock)) {
         return GDN_ERR_MEMORY;
     }
-    return resolve(incidents, record, seen, deadlock);
+    return resolve(incidents, record, seen, deadlock, stands);
 }
 
 /* ---- Ending ---- */

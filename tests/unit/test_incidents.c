@@ -44,6 +44,18 @@ static const char next_ring[] =
     "\"process\":\"T3\"}],\"queue\":[{\"process\":\"T1\",\"ticket\":\"5\",\"issuer\":\"n1\"}]}],"
     "\"waits\":[{\"process\":\"T3\",\"ticket\":\"11\",\"resource\":\"x\",\"home\":\"n1\"}]}]}";
 
+/* T1 shares x, T2 wants it alone, T3 wants to share it and stands behind T2, T1 wants T3's y: the
+ * ring closes only because T3 is served after T2. */
+static const char queued_ring[] =
+    "{\"format\":\"gordian-cut/1\",\"processes\":["
+    "{\"process\":\"T3\",\"started\":\"2026-11-22T10:00:02Z\"}],\"nodes\":["
+    "{\"node\":\"n1\",\"incarnation\":\"7\",\"resources\":["
+    "{\"resource\":\"x\",\"holders\":[{\"process\":\"T1\",\"mode\":\"shared\"}],\"queue\":["
+    "{\"process\":\"T2\",\"ticket\":\"2\"},{\"process\":\"T3\",\"ticket\":\"3\",\"mode\":"
+    "\"shared\"}]},"
+    "{\"resource\":\"y\",\"holders\":[{\"process\":\"T3\"}],\"queue\":["
+    "{\"process\":\"T1\",\"ticket\":\"4\"}]}]}]}";
+
 static const char quiet[] = "{\"format\":\"gordian-cut/1\",\"nodes\":[{\"node\":\"n1\"}]}";
 static const char half[] =
     "{\"format\":\"gordian-cut/1\",\"missing\":[\"n2\"],\"nodes\":[{\"node\":\"n1\"}]}";
@@ -227,6 +239,18 @@ static void a_refused_order_is_not_repeated(void **state)
     expect(desk, "found\nask T2 n2/9\nrefused T2 after 3 ms\n");
 }
 
+/* The advice (serve T3 first) gets one round; what still stands then is broken by an abort. */
+static void a_ring_that_queue_order_closes_is_broken_in_its_second_round(void **state)
+{
+    struct desk *desk = *state;
+    see(desk, queued_ring, GDN_POLICY_YOUNGEST, 100);
+    expect(desk, "found\n");
+    see(desk, queued_ring, GDN_POLICY_YOUNGEST, 200);
+    expect(desk, "ask T3 n1/3\n");
+    see(desk, queued_ring, GDN_POLICY_YOUNGEST, 300);
+    expect(desk, "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -244,6 +268,8 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(a_lost_node_answers_no_more, setup, teardown),
         cmocka_unit_test_setup_teardown(a_refused_order_is_not_repeated, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            a_ring_that_queue_order_closes_is_broken_in_its_second_round, setup, teardown),
     };
     return !!cmocka_run_group_tests(tests, NULL, NULL);
 }
