@@ -159,7 +159,6 @@ static void get_needs(struct gdn__decoder *decoder, uint32_t node, uint32_t coun
         if (!decoder->in.failed)
             gdn__decoder_check(decoder, gdn_cut_add_need(decoder->cut, node, &need));
     }
-    if (owed > 0) gdn__reader_fail(&decoder->in);
 }
 
 static void get_wait(struct gdn__decoder *decoder, uint32_t node)

@@ -231,6 +231,9 @@ static void silence_brings_a_probe_that_doubles_its_pause(void **state)
     assert_int_equal(gdn__channel_deadline(&pair->a.channel), now_us + GDN__RESEND_US);
     carry(&pair->a, &pair->b, now_us);
     assert_int_equal(pair->b.delivered, 2);
+    /* And the pauses are short again. */
+    gdn__channel_passed(&pair->a.channel, now_us + GDN__RESEND_US);
+    assert_int_equal(gdn__channel_deadline(&pair->a.channel), now_us + 3 * GDN__RESEND_US);
 }
 
 /* What is numbered while a probe is out waits too, and goes with the answer. */

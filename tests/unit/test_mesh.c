@@ -186,6 +186,22 @@ static void everybody_meets_whatever_was_lost(void **state)
     }
 }
 
+/* What was lost is asked for by who misses it, not only by a timer. */
+static void a_gap_is_closed_at_once(void **state)
+{
+    struct box *box = *state;
+    struct member *a = box_start(box, "A", 1), *b = box_start(box, "B", 2);
+    box_dial(a, "B");
+    box_pass(box, 10000);
+    b->events[0] = '\0';
+    box_send_text(a, "B", "lost");
+    box_pack(box);
+    box_drop_flights(box);
+    box_send_text(a, "B", "early");
+    box_carry(box);
+    box_expect_events(b, "lost from A;early from A;");
+}
+
 /* ---- Restarts ---- */
 
 static void a_restarted_peer_replaces_its_predecessor(void **state)
@@ -304,7 +320,10 @@ static void frames_of_a_lost_peer_are_ignored(void **state)
     struct member *a = box_start(box, "A", 1), *b = box_start(box, "B", 2);
     box_dial(a, "B");
     box_pass(box, 10000);
-    box_send_text(b, "A", "too late");
+    box_send_text(a, "B", "unanswered");
+    box_pack(box);
+    box_land_one(box);
+    box_send_text(b, "A", "too late"); /* And acknowledges what A retained until it lost B. */
     box_pack(box);
     struct flight late = box_keep_flight(box, "A", GDN__PAYLOAD);
     gdn__mesh_close(b->mesh);
@@ -316,6 +335,26 @@ static void frames_of_a_lost_peer_are_ignored(void **state)
     /* It said goodbye: not even a HELLO brings that incarnation back. */
     box_pass(box, 5 * GDN__HELLO_MAX_US);
     box_expect_events(a, "");
+}
+
+/* In another life our nonce stood for another endpoint. */
+static void an_answer_to_a_predecessor_is_ignored(void **state)
+{
+    struct box *box = *state;
+    struct member *a = box_start(box, "A", 1);
+    box_start_as(box, "first detector", 5, "place", GDN__ROLE_DETECTOR);
+    assert_ok(gdn__mesh_dial(a->mesh, NULL, "place", GDN__ROLE_DETECTOR, 0));
+    box_pack(box);
+    box_land_one(box);
+    box_pack(box);
+    struct flight answer = box_keep_flight(box, "A", GDN__HELLO);
+    box_drop_flights(box);
+    box_kill(a);
+    a = box_start(box, "A", 10);
+    assert_ok(gdn__mesh_dial(a->mesh, NULL, "elsewhere", GDN__ROLE_DETECTOR, 0));
+    box_land_kept(box, &answer);
+    assert_int_equal(gdn__mesh_count(a->mesh), 2);
+    assert_int_equal(gdn__mesh_peer(a->mesh, 1)->state, GDN__PEER_DIALLED);
 }
 
 static void a_goodbye_is_dialled_again_by_who_wants_the_peer(void **state)
@@ -431,12 +470,14 @@ int main(void)
         TEST(a_lost_answer_is_given_again),
         TEST(a_lost_open_is_resent),
         cmocka_unit_test(everybody_meets_whatever_was_lost),
+        TEST(a_gap_is_closed_at_once),
         TEST(a_restarted_peer_replaces_its_predecessor),
         TEST(a_peer_that_died_in_the_handshake_is_asked_again),
         TEST(a_late_hello_of_the_dead_takes_nothing_over),
         TEST(a_late_open_of_the_dead_takes_nothing_over),
         TEST(the_mail_of_a_predecessor_is_ignored),
         TEST(frames_of_a_lost_peer_are_ignored),
+        TEST(an_answer_to_a_predecessor_is_ignored),
         TEST(a_goodbye_is_dialled_again_by_who_wants_the_peer),
         TEST(who_was_met_before_it_was_dialled_is_dialled_again_too),
         TEST(who_was_never_dialled_is_not_dialled_again),
