@@ -8,15 +8,13 @@
 #include "detector/rounds/rounds.h"
 #include "src/core/mem.h"
 #include "src/core/mesh.h"
+#include "src/node/incarnation.h"
 #include "src/node/wires.h"
-#include <errno.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 #include <time.h>
-#include <unistd.h>
 
 #define FRAMES_AT_ONCE 64 /* Received before what they caused is sent. */
 #define DEADLINE_MS    1000
@@ -374,18 +372,6 @@ __attribute__((format(printf, 4, 5))) static enum gdn_err refuse(enum gdn_err er
     return err;
 }
 
-static uint64_t random_incarnation(void)
-{
-    uint64_t incarnation = 0;
-    while (incarnation == 0) {
-        ssize_t got = getrandom(&incarnation, sizeof incarnation, 0);
-        if (got != (ssize_t)sizeof incarnation && errno != EINTR) {
-            incarnation = (uint64_t)now_us() ^ (uint64_t)getpid() << 40;
-        }
-    }
-    return incarnation;
-}
-
 static enum gdn_err check_options(const struct gdn_detector_options *options, char *why,
                                   size_t why_bytes)
 {
@@ -475,7 +461,7 @@ enum gdn_err gdn_detector_open(const struct gdn_detector_options *options, gdn_d
     detector->allocator = allocator;
     detector->log = options->log;
     detector->policy = options->policy;
-    detector->incarnation = random_incarnation();
+    detector->incarnation = gdn__new_incarnation();
     gdn__news_init(&detector->news, &allocator);
     err = open_wires(detector, options, why, why_bytes);
     if (err == GDN_OK) err = make_parts(detector, options, why, why_bytes);

@@ -2,13 +2,13 @@
 #include "src/node/node.h"
 
 #include "src/core/mem.h"
+#include "src/node/incarnation.h"
 #include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -142,18 +142,6 @@ static enum gdn_err make_descriptors(gdn_node *node, char *why, size_t why_bytes
                   strerror(errno));
 }
 
-static uint64_t random_incarnation(void)
-{
-    uint64_t incarnation = 0;
-    while (incarnation == 0) {
-        ssize_t got = getrandom(&incarnation, sizeof incarnation, 0);
-        if (got != (ssize_t)sizeof incarnation && errno != EINTR) {
-            incarnation = (uint64_t)gdn__now_us() ^ (uint64_t)getpid() << 40;
-        }
-    }
-    return incarnation;
-}
-
 static void init_conditions(gdn_node *node)
 {
     pthread_condattr_t monotonic;
@@ -256,7 +244,7 @@ enum gdn_err gdn_node_open(const struct gdn_node_options *options, gdn_node **op
     node->log = options->log;
     node->pid = getpid();
     node->self = gdn_node_named(options->name);
-    node->incarnation = random_incarnation();
+    node->incarnation = gdn__new_incarnation();
     node->items_fd = node->kick_fd = -1;
     init_conditions(node);
     node->name = gdn__strdup(&allocator, options->name);
