@@ -145,6 +145,7 @@ static enum gdn_err take_entry(struct gdn__fold *fold, uint32_t home,
                                .number = entry->ticket,
                                .waited_us = entry->waited_us,
                                .home = home,
+                               .flags = entry->brief ? GDN_REQUEST_BRIEF : 0,
                                .mode = entry->mode};
     if (gdn__mail_ends_ticket(&fold->mail, party, place.process, place.issuer, place.number, 0)) {
         return GDN_OK;

@@ -246,6 +246,10 @@ static void put_entry(struct save *save, const struct gdn_cut_entry *entry)
     put_party(save, "issuer", entry->issuer);
     if (entry->ticket != 0) put_big(save, "ticket", entry->ticket);
     put_waited(save, entry->waited_us);
+    if (entry->brief) {
+        gdn__jsonout_key(&save->json, "x-flags");
+        gdn__jsonout_integer(&save->json, GDN_REQUEST_BRIEF);
+    }
     gdn__jsonout_close(&save->json, '}');
 }
 

@@ -107,6 +107,15 @@ static bool load_holder(struct gdn__jsonin *in, const json_t *object, struct lis
     return gdn__built(in, gdn_cut_add_holder(in->cut, in->node, &holder));
 }
 
+/* What a file written by gordian says beyond the format's own keys; see jsonsave.c. */
+static uint8_t extra_flags(const json_t *object)
+{
+    const json_t *flags = json_object_get(object, "x-flags");
+    json_int_t value = json_is_integer(flags) ? json_integer_value(flags) : 0;
+    json_int_t known = GDN_REQUEST_BRIEF | GDN_REQUEST_FRONT | GDN_REQUEST_NO_WAIT;
+    return value > 0 && value <= known ? (uint8_t)value : 0;
+}
+
 static bool load_entry(struct gdn__jsonin *in, const json_t *object, struct list *list)
 {
     static const char *const keys[] = {"process",   "ticket", "issuer", "mode",
@@ -118,6 +127,7 @@ static bool load_entry(struct gdn__jsonin *in, const json_t *object, struct list
     if (!take_ticket(in, object, &entry.ticket)) return false;
     if (!gdn__take_mode(in, object, true, &entry.mode)) return false;
     if (!gdn__take_waited(in, object, &entry.waited_us)) return false;
+    entry.brief = (extra_flags(object) & GDN_REQUEST_BRIEF) != 0;
     mark_ticket(list, entry.issuer, entry.ticket);
     return gdn__built(in, gdn_cut_add_entry(in->cut, in->node, &entry));
 }
@@ -171,15 +181,6 @@ static bool load_wait(struct gdn__jsonin *in, const json_t *object, struct list 
 }
 
 /* ---- Channels ---- */
-
-/* What a file written by gordian says beyond the format's own keys; see jsonsave.c. */
-static uint8_t extra_flags(const json_t *object)
-{
-    const json_t *flags = json_object_get(object, "x-flags");
-    json_int_t value = json_is_integer(flags) ? json_integer_value(flags) : 0;
-    json_int_t known = GDN_REQUEST_BRIEF | GDN_REQUEST_FRONT | GDN_REQUEST_NO_WAIT;
-    return value > 0 && value <= known ? (uint8_t)value : 0;
-}
 
 static bool load_message(struct gdn__jsonin *in, const json_t *object, struct list *list)
 {

@@ -79,6 +79,7 @@ struct gdn_cut_entry {
     uint64_t waited_us;
     uint32_t units;
     uint8_t mode;
+    bool brief; /**< Once granted it will be held only until the work at the issuer goes on. */
 };
 
 struct gdn_cut_home {
@@ -241,8 +242,8 @@ GDN_API GDN_MUST_USE enum gdn_err gdn_cut_set_round(gdn_cut *cut, const char *in
 GDN_API GDN_MUST_USE enum gdn_err gdn_cut_set_modes(gdn_cut *cut, const struct gdn_modes *modes);
 
 /** Append every node of @p other (its reports) to @p cut, mapping the tables. GDN_ERR_DISAGREE
- *  when the two know one node by different incarnations or use different modes; @p why then says
- *  which. @p cut is to be thrown away after any error. */
+ *  when both have a report of one node, or they use different modes; @p why then says which. @p cut
+ * is to be thrown away after any error. */
 GDN_API GDN_MUST_USE enum gdn_err gdn_cut_merge(gdn_cut *cut, const gdn_cut *other, char *why,
                                                 size_t why_bytes);
 

@@ -155,6 +155,7 @@ static enum gdn_err write_entry(const struct gdn_capture *capture, const struct 
         .ticket = from->number,
         .waited_us = waited_since(capture, from->since_us),
         .mode = from->mode,
+        .brief = (from->flags & GDN_REQUEST_BRIEF) != 0,
     };
     if (entry.process == GDN_NONE || entry.issuer == GDN_NONE) return GDN_ERR_MEMORY;
     return gdn_cut_add_entry(capture->cut, capture->node, &entry);

@@ -12,6 +12,7 @@
 /* Smallest encodings, as in codec.h. */
 #define HOME_BYTES    17
 #define HOLDER_BYTES  22
+#define BRIEF_BIT     0x80 /* Beside an entry's mode, which is below GDN_MODES_MAX. */
 #define ENTRY_BYTES   29
 #define WAIT_BYTES    33
 #define NEED_BYTES    30
@@ -65,7 +66,7 @@ static void put_home(struct gdn__buffer *out, const struct gdn_cut_node *node,
         gdn__put_u64(out, entry->ticket);
         gdn__put_u64(out, entry->waited_us);
         gdn__put_u32(out, entry->units);
-        gdn__put_u8(out, entry->mode);
+        gdn__put_u8(out, (uint8_t)(entry->mode | (entry->brief ? BRIEF_BIT : 0)));
     }
 }
 
@@ -74,6 +75,14 @@ static uint8_t get_mode(struct gdn__decoder *decoder)
     uint8_t mode = gdn__get_u8(&decoder->in);
     if (mode >= decoder->cut->modes.count) gdn__reader_fail(&decoder->in);
     return mode;
+}
+
+static void get_mode_and_brief(struct gdn__decoder *decoder, struct gdn_cut_entry *entry)
+{
+    uint8_t both = gdn__get_u8(&decoder->in);
+    entry->brief = (both & BRIEF_BIT) != 0;
+    entry->mode = (uint8_t)(both & ~BRIEF_BIT);
+    if (entry->mode >= decoder->cut->modes.count) gdn__reader_fail(&decoder->in);
 }
 
 static void get_home(struct gdn__decoder *decoder, uint32_t node)
@@ -102,7 +111,7 @@ static void get_home(struct gdn__decoder *decoder, uint32_t node)
         entry.ticket = gdn__get_u64(&decoder->in);
         entry.waited_us = gdn__get_u64(&decoder->in);
         entry.units = gdn__get_u32(&decoder->in);
-        entry.mode = get_mode(decoder);
+        get_mode_and_brief(decoder, &entry);
         if (!decoder->in.failed)
             gdn__decoder_check(decoder, gdn_cut_add_entry(decoder->cut, node, &entry));
     }

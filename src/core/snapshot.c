@@ -115,13 +115,15 @@ static void fail(gdn_site *site, const struct gdn_participant_action *action)
     say_failed(site, action->round, reason);
 }
 
-/* The index of an id that the message names, GDN_NONE where it names none (all zero). */
-static bool index_resource(gdn_cut *cut, gdn_resource_id resource, uint32_t *index)
+/* The resource that a message names: END names none, nor does the WAKE of a direct wait (all zero).
+ */
+static bool index_resource(gdn_cut *cut, const struct gdn_message *message, uint32_t *index)
 {
     static const gdn_id none;
     *index = GDN_NONE;
-    if (gdn_id_equal(resource.id, none)) return true;
-    *index = gdn_cut_resource(cut, resource, NULL);
+    if (message->verb == GDN_VERB_END) return true;
+    if (message->verb == GDN_VERB_WAKE && gdn_id_equal(message->resource.id, none)) return true;
+    *index = gdn_cut_resource(cut, message->resource, NULL);
     return *index != GDN_NONE;
 }
 
@@ -142,7 +144,7 @@ static enum gdn_err add_message(struct gdn__snapshot *snapshot, const struct gdn
                                     .mode = message->mode,
                                     .flags = message->flags};
     added.process = gdn_cut_process(cut, message->process, NULL);
-    if (added.process == GDN_NONE || !index_resource(cut, message->resource, &added.resource) ||
+    if (added.process == GDN_NONE || !index_resource(cut, message, &added.resource) ||
         !index_process(cut, message->by, &added.by)) {
         return GDN_ERR_MEMORY;
     }
