@@ -24,6 +24,8 @@ void gdn__mesh_say(gdn__mesh *mesh, const char *format, ...)
 void gdn__mesh_free_peer(gdn__mesh *mesh, struct gdn__peer *peer)
 {
     if (peer == NULL) return;
+    gdn__link_remove(&peer->ready);
+    gdn__agenda_set(&mesh->agenda, &peer->wakes, INT64_MAX);
     gdn__channel_fini(&peer->channel);
     gdn__free(&mesh->allocator, peer->name);
     gdn__free(&mesh->allocator, peer);
@@ -92,12 +94,15 @@ static enum gdn_err add_peer(gdn__mesh *mesh, const char *name, uint32_t link, e
 {
     if (mesh->peer_count >= GDN__PEERS_MAX) return GDN_ERR_LIMIT;
     if (!gdn__grow(&mesh->allocator, &mesh->peers, mesh->peer_count, &mesh->peer_capacity,
-                   sizeof(struct gdn__peer *))) {
+                   sizeof(struct gdn__peer *)) ||
+        !gdn__agenda_reserve(&mesh->agenda, &mesh->allocator, mesh->peer_count)) {
         return GDN_ERR_MEMORY;
     }
     struct gdn__peer *peer = gdn__calloc(&mesh->allocator, sizeof *peer);
     if (peer == NULL) return GDN_ERR_MEMORY;
     gdn__channel_init(&peer->channel, &mesh->allocator);
+    gdn__link_init(&peer->ready);
+    peer->wakes.due_us = INT64_MAX;
     if (name != NULL) {
         peer->name = gdn__strdup(&mesh->allocator, name);
         peer->id = gdn_node_named(name);
@@ -110,7 +115,7 @@ static enum gdn_err add_peer(gdn__mesh *mesh, const char *name, uint32_t link, e
     peer->link = link;
     peer->hello_at_us = INT64_MAX;
     peer->hello_after_us = GDN__HELLO_FIRST_US;
-    *number = (uint32_t)mesh->peer_count;
+    *number = peer->number = (uint32_t)mesh->peer_count;
     mesh->peers[mesh->peer_count++] = peer;
     return GDN_OK;
 }
@@ -130,7 +135,7 @@ static void drop_last_peer(gdn__mesh *mesh)
 static void say_hello_now(gdn__mesh *mesh, struct gdn__peer *peer, int64_t now_us)
 {
     peer->hello_at_us = now_us;
-    mesh->dirty = true;
+    gdn__mesh_ready(mesh, peer);
 }
 
 int64_t gdn__peer_next_hello(const struct gdn__peer *peer, int64_t now_us)
@@ -211,6 +216,8 @@ void gdn__mesh_lose(gdn__mesh *mesh, uint32_t number, const char *reason, int64_
     bool was_known = peer->state == GDN__PEER_OPENING || peer->state == GDN__PEER_UP;
     peer->state = GDN__PEER_LOST;
     peer->hello_at_us = INT64_MAX;
+    gdn__link_remove(&peer->ready);
+    gdn__agenda_set(&mesh->agenda, &peer->wakes, INT64_MAX);
     gdn__channel_fini(&peer->channel);
     if (peer->name != NULL && gdn__mesh_find(mesh, peer->id) == number) {
         (void)gdn__map_remove(&mesh->by_id, gdn__key_of_id(peer->id.id));
@@ -242,7 +249,7 @@ static enum gdn_err begin_channel(gdn__mesh *mesh, uint32_t number, uint64_t inc
     }
     peer->incarnation = incarnation;
     peer->state = GDN__PEER_OPENING;
-    mesh->dirty = true;
+    gdn__mesh_ready(mesh, peer);
     return GDN_OK;
 }
 

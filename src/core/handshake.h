@@ -27,8 +27,9 @@ struct gdn__mesh {
     size_t links_taken;             /* Handed out by gdn__mesh_take_dial(). */
     struct gdn__map by_incarnation; /* Known incarnations, lost ones too -> number. */
     struct gdn__map by_id;          /* Live peers with a name -> number. */
-    bool dirty;                     /* Something may wait for a pack. */
-    int64_t deadline_us;            /* No peer wants to be looked at before. */
+    struct gdn__link ready;         /* Peers for which something may wait for a pack. */
+    struct gdn__agenda agenda;      /* When each peer wants to be looked at. */
+    bool deadline_moved;            /* It is earlier than the last pack said. */
     bool closing;                   /* Say goodbye with the next pack. */
     struct gdn__buffer out;
     struct gdn__packed *packed;
@@ -37,6 +38,9 @@ struct gdn__mesh {
 
 /* A line for the owner's log; '!' first marks a warning. */
 void gdn__mesh_say(gdn__mesh *mesh, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Look at the peer with the next pack. */
+void gdn__mesh_ready(gdn__mesh *mesh, struct gdn__peer *peer);
 
 /* When to say HELLO again to a peer that we have just heard or told. Until it is up it may turn
  * out to be a late HELLO of the dead, and a detector may restart unseen. */

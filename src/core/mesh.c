@@ -17,7 +17,7 @@ gdn__mesh *gdn__mesh_new(const struct gdn__mesh_options *options)
     mesh->incarnation = options->incarnation;
     mesh->role = options->role;
     mesh->peer_count = 1;
-    mesh->deadline_us = INT64_MAX;
+    gdn__link_init(&mesh->ready);
     gdn__map_init(&mesh->by_incarnation, allocator);
     gdn__map_init(&mesh->by_id, allocator);
     gdn__buffer_init(&mesh->out, allocator);
@@ -44,6 +44,7 @@ void gdn__mesh_free(gdn__mesh *mesh)
     for (size_t i = 0; i < mesh->link_count; i++) gdn__free(&allocator, mesh->links[i].endpoint);
     gdn__map_fini(&mesh->by_incarnation);
     gdn__map_fini(&mesh->by_id);
+    gdn__agenda_fini(&mesh->agenda, &allocator);
     gdn__buffer_fini(&mesh->out);
     gdn__free(&allocator, mesh->packed);
     gdn__free(&allocator, mesh->peers);
@@ -135,6 +136,7 @@ static enum gdn_err receive(gdn__mesh *mesh, struct gdn__reader in, const char *
     if (header.destination != mesh->incarnation) return GDN_OK; /* Our predecessor's mail. */
     if (number == 0) return GDN_ERR_UNKNOWN_NODE;
     if (mesh->peers[number]->state == GDN__PEER_LOST) return GDN_OK;
+    gdn__mesh_ready(mesh, mesh->peers[number]);
     gdn__channel_heard(&mesh->peers[number]->channel, &header, now_us);
     err = gdn__mesh_come_up(mesh, number, now_us);
     if (err != GDN_OK) return err;
@@ -147,7 +149,6 @@ enum gdn_err gdn__mesh_receive(gdn__mesh *mesh, const uint8_t *bytes, size_t len
                                const char *from, int64_t now_us)
 {
     if (from == NULL) from = "an unknown address";
-    mesh->dirty = true;
     enum gdn_err err = receive(mesh, gdn__reader_of(bytes, length), from, now_us);
     if (err != GDN_OK) {
         gdn__mesh_say(mesh, "!frame of %zu bytes from %s refused: %s", length, from,
@@ -165,21 +166,36 @@ struct gdn__buffer *gdn__mesh_begin(gdn__mesh *mesh, uint32_t peer, enum gdn__re
 
 bool gdn__mesh_end(gdn__mesh *mesh, uint32_t peer)
 {
-    mesh->dirty = true;
+    gdn__mesh_ready(mesh, gdn__mesh_peer(mesh, peer));
     return gdn__channel_end(&gdn__mesh_peer(mesh, peer)->channel);
 }
 
-void gdn__mesh_touch(gdn__mesh *mesh, uint32_t peer)
+void gdn__mesh_ready(gdn__mesh *mesh, struct gdn__peer *peer)
 {
-    int64_t wanted = gdn__channel_deadline(&gdn__mesh_peer(mesh, peer)->channel);
-    if (wanted >= mesh->deadline_us) return;
-    mesh->deadline_us = wanted;
-    mesh->dirty = true; /* The host waits for a later moment: tell it. */
+    if (peer->state == GDN__PEER_LOST || gdn__link_is_used(&peer->ready)) return;
+    gdn__link_insert(&mesh->ready, &peer->ready);
+}
+
+static int64_t deadline_of(const struct gdn__peer *peer)
+{
+    int64_t channel = gdn__channel_deadline(&peer->channel);
+    return peer->hello_at_us < channel ? peer->hello_at_us : channel;
+}
+
+void gdn__mesh_touch(gdn__mesh *mesh, uint32_t number)
+{
+    struct gdn__peer *peer = gdn__mesh_peer(mesh, number);
+    if (peer->state == GDN__PEER_LOST) return;
+    int64_t wanted = deadline_of(peer);
+    if (wanted == peer->wakes.due_us) return;
+    /* The host waits for a later moment: tell it. */
+    if (wanted < gdn__agenda_deadline(&mesh->agenda)) mesh->deadline_moved = true;
+    gdn__agenda_set(&mesh->agenda, &peer->wakes, wanted);
 }
 
 bool gdn__mesh_wants_to_send(const gdn__mesh *mesh)
 {
-    return mesh->dirty;
+    return gdn__link_is_used(&mesh->ready) || mesh->closing || mesh->deadline_moved;
 }
 
 /* Records what was appended to @c out since @p at as a frame. */
@@ -196,12 +212,11 @@ static void add_packed(gdn__mesh *mesh, uint32_t link, size_t at)
         (struct gdn__packed){.link = link, .at = at, .length = mesh->out.length - at};
 }
 
-static void pack_hello(gdn__mesh *mesh, uint32_t number, int64_t now_us)
+static void pack_hello(gdn__mesh *mesh, struct gdn__peer *peer, int64_t now_us)
 {
-    struct gdn__peer *peer = mesh->peers[number];
     struct gdn__header header = {
         .source = mesh->incarnation, .destination = peer->incarnation, .count = 1};
-    struct gdn__hello hello = {.role = mesh->role, .nonce = number, .echo = peer->hello_echo};
+    struct gdn__hello hello = {.role = mesh->role, .nonce = peer->number, .echo = peer->hello_echo};
     (void)snprintf(hello.name, sizeof hello.name, "%s", mesh->name);
     (void)snprintf(hello.endpoint, sizeof hello.endpoint, "%s", mesh->endpoint);
     size_t at = mesh->out.length;
@@ -227,11 +242,9 @@ static void pack_goodbye(gdn__mesh *mesh, const struct gdn__peer *peer)
     add_packed(mesh, peer->link, at);
 }
 
-static void pack_peer(gdn__mesh *mesh, uint32_t number, int64_t now_us)
+static void pack_peer(gdn__mesh *mesh, struct gdn__peer *peer, int64_t now_us)
 {
-    struct gdn__peer *peer = mesh->peers[number];
-    if (peer->state == GDN__PEER_LOST) return;
-    if (peer->hello_at_us <= now_us) pack_hello(mesh, number, now_us);
+    if (peer->hello_at_us <= now_us) pack_hello(mesh, peer, now_us);
     if (peer->state == GDN__PEER_DIALLED) return;
     size_t at = mesh->out.length;
     while (gdn__channel_pack(&peer->channel, mesh->incarnation, peer->incarnation, now_us,
@@ -242,17 +255,15 @@ static void pack_peer(gdn__mesh *mesh, uint32_t number, int64_t now_us)
     if (mesh->closing) pack_goodbye(mesh, peer);
 }
 
-static int64_t earliest_deadline(const gdn__mesh *mesh)
+/* The next peer whose time has come, ready for the pack, which enters it again; NULL: no more. */
+static struct gdn__peer *take_due(gdn__mesh *mesh, int64_t now_us)
 {
-    int64_t deadline = INT64_MAX;
-    for (uint32_t i = 1; i < mesh->peer_count; i++) {
-        const struct gdn__peer *peer = mesh->peers[i];
-        if (peer->state == GDN__PEER_LOST) continue;
-        int64_t wanted = gdn__channel_deadline(&peer->channel);
-        if (peer->hello_at_us < wanted) wanted = peer->hello_at_us;
-        if (wanted < deadline) deadline = wanted;
-    }
-    return deadline;
+    if (gdn__agenda_deadline(&mesh->agenda) > now_us) return NULL;
+    struct gdn__agenda_entry *due = gdn__agenda_first(&mesh->agenda);
+    struct gdn__peer *peer = GDN__OF(due, struct gdn__peer, wakes);
+    gdn__agenda_set(&mesh->agenda, due, INT64_MAX);
+    gdn__mesh_ready(mesh, peer);
+    return peer;
 }
 
 size_t gdn__mesh_pack(gdn__mesh *mesh, int64_t now_us, const struct gdn__packed **frames,
@@ -260,10 +271,15 @@ size_t gdn__mesh_pack(gdn__mesh *mesh, int64_t now_us, const struct gdn__packed 
 {
     gdn__buffer_clear(&mesh->out);
     mesh->packed_count = 0;
-    for (uint32_t i = 1; i < mesh->peer_count; i++) pack_peer(mesh, i, now_us);
-    mesh->dirty = false;
+    while (take_due(mesh, now_us) != NULL) continue;
+    while (gdn__link_is_used(&mesh->ready)) {
+        struct gdn__peer *peer = GDN__OF(mesh->ready.next, struct gdn__peer, ready);
+        gdn__link_remove(&peer->ready);
+        pack_peer(mesh, peer, now_us);
+        gdn__agenda_set(&mesh->agenda, &peer->wakes, deadline_of(peer));
+    }
+    mesh->deadline_moved = false;
     mesh->closing = false;
-    mesh->deadline_us = earliest_deadline(mesh);
     *frames = mesh->packed;
     *bytes = mesh->out.bytes;
     return mesh->packed_count;
@@ -271,23 +287,21 @@ size_t gdn__mesh_pack(gdn__mesh *mesh, int64_t now_us, const struct gdn__packed 
 
 void gdn__mesh_close(gdn__mesh *mesh)
 {
-    mesh->closing = mesh->dirty = true;
+    mesh->closing = true;
+    for (uint32_t i = 1; i < mesh->peer_count; i++) gdn__mesh_ready(mesh, mesh->peers[i]);
 }
 
 /* ---- Time ---- */
 
 int64_t gdn__mesh_deadline(const gdn__mesh *mesh)
 {
-    return mesh->deadline_us;
+    return gdn__agenda_deadline(&mesh->agenda);
 }
 
 void gdn__mesh_passed(gdn__mesh *mesh, int64_t now_us)
 {
-    if (mesh->deadline_us > now_us) return;
-    mesh->dirty = true; /* The pack that follows finds the next deadline. */
-    for (uint32_t i = 1; i < mesh->peer_count; i++) {
-        struct gdn__peer *peer = mesh->peers[i];
-        if (peer->state == GDN__PEER_LOST) continue;
+    struct gdn__peer *peer;
+    while ((peer = take_due(mesh, now_us)) != NULL) {
         if (peer->state != GDN__PEER_DIALLED) gdn__channel_passed(&peer->channel, now_us);
     }
 }

@@ -17,7 +17,9 @@
 #ifndef GDN_CORE_MESH_H
 #define GDN_CORE_MESH_H
 
+#include "src/core/agenda.h"
 #include "src/core/channel.h"
+#include "src/core/list.h"
 #include "src/core/map.h"
 
 #define GDN__PEERS_MAX      65536
@@ -35,6 +37,7 @@ enum gdn__peer_state {
 struct gdn__peer {
     enum gdn__peer_state state;
     enum gdn__role role;
+    uint32_t number;
     char *name; /* NULL: dialled by endpoint alone, and not answered yet. */
     gdn_node_id id;
     uint64_t incarnation; /* 0 while dialled. */
@@ -45,6 +48,8 @@ struct gdn__peer {
     int64_t hello_after_us;
     uint64_t hello_echo; /* Answer this nonce with the next HELLO; 0: none. */
     struct gdn__channel channel;
+    struct gdn__link ready;         /* In the mesh's list of those to look at with the next pack. */
+    struct gdn__agenda_entry wakes; /* When to look at it, if nothing happens before. */
 };
 
 typedef struct gdn__mesh gdn__mesh;
