@@ -72,7 +72,7 @@ static bool exchange(void *socket, const char *endpoint, const char *question, z
            zmq_msg_recv(answer, socket, 0) >= 0;
 }
 
-static json_t *read_answer(const struct gdn__ask_options *options, zmq_msg_t *answer, int *status)
+json_t *gdn__ask_read(const struct gdn__ask_options *options, zmq_msg_t *answer, int *status)
 {
     json_error_t error;
     json_t *document =
@@ -82,32 +82,43 @@ static json_t *read_answer(const struct gdn__ask_options *options, zmq_msg_t *an
         *status = GDN__EXIT_DONE;
         return document;
     }
+    struct gdn__textbuf shown = {0}; /* Whoever answers there need not be a gordiand. */
+    gdn__textbuf_add_shown(&shown, refused != NULL ? refused : "that is no answer of a gordiand");
     (void)fprintf(stderr, "%s: %s: %.200s\n", options->command, options->endpoint,
-                  refused != NULL ? refused : "that is no answer of a gordiand");
+                  shown.text != NULL ? shown.text : "");
     *status = GDN__EXIT_UNAVAILABLE;
+    gdn__textbuf_fini(&shown);
     json_decref(document);
     return NULL;
 }
 
-json_t *gdn__ask(const struct gdn__ask_options *options, const char *question, int *status)
+bool gdn__ask_message(const struct gdn__ask_options *options, const char *question,
+                      zmq_msg_t *answer, int *status)
 {
-    zmq_msg_t answer;
-    json_t *document = NULL;
     void *context = zmq_ctx_new();
     void *socket = context == NULL ? NULL : zmq_socket(context, ZMQ_REQ);
-    (void)zmq_msg_init(&answer);
-    if (socket != NULL && exchange(socket, options->endpoint, question, &answer)) {
-        document = read_answer(options, &answer, status);
-    } else {
+    bool answered = socket != NULL && exchange(socket, options->endpoint, question, answer);
+    if (!answered) {
         bool silent = zmq_errno() == EAGAIN;
         (void)fprintf(stderr, "%s: %s: %s; is gordiand running, with its control there?\n",
                       options->command, options->endpoint,
                       silent ? "no answer" : zmq_strerror(zmq_errno()));
         *status = GDN__EXIT_UNAVAILABLE;
     }
-    (void)zmq_msg_close(&answer);
     if (socket != NULL) (void)zmq_close(socket);
     if (context != NULL) (void)zmq_ctx_term(context);
+    return answered;
+}
+
+json_t *gdn__ask(const struct gdn__ask_options *options, const char *question, int *status)
+{
+    zmq_msg_t answer;
+    json_t *document = NULL;
+    (void)zmq_msg_init(&answer);
+    if (gdn__ask_message(options, question, &answer, status)) {
+        document = gdn__ask_read(options, &answer, status);
+    }
+    (void)zmq_msg_close(&answer);
     if (document == NULL || !options->json) return document;
     (void)json_dumpf(document, stdout, JSON_INDENT(2));
     (void)fputc('\n', stdout);

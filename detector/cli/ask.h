@@ -5,6 +5,7 @@
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <zmq.h>
 
 #define GDN__ASK_DEFAULT "tcp://127.0.0.1:7401"
 
@@ -17,6 +18,14 @@ struct gdn__ask_options {
 /* --connect and -o. False: *status is how to exit. */
 bool gdn__ask_options(int argc, char **argv, const char *purpose, struct gdn__ask_options *options,
                       int *status);
+
+/* The answer as it came, in an initialised @p answer that the caller closes. False: one line on
+ * stderr said why, *status is how to exit. */
+bool gdn__ask_message(const struct gdn__ask_options *options, const char *question,
+                      zmq_msg_t *answer, int *status);
+
+/* That answer as JSON, as below. */
+json_t *gdn__ask_read(const struct gdn__ask_options *options, zmq_msg_t *answer, int *status);
 
 /* The answer as JSON; NULL: one line on stderr said why, *status is how to exit. Caller frees with
  * json_decref(). With options->json it is printed already. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* gordian: the command line. */
 #include "detector/cli/analyze.h"
+#include "detector/cli/cut.h"
 #include "detector/cli/exits.h"
 #include "detector/cli/status.h"
 #include <errno.h>
@@ -18,6 +19,7 @@ static const struct subcommand subcommands[] = {
     {"analyze", gordian_analyze, "say what saved cuts mean: every deadlock, its cycle, a victim"},
     {"status", gordian_status, "ask a running service: nodes, last round, deadlocks"},
     {"waits", gordian_waits, "ask a running service who waits now, longest first"},
+    {"cut", gordian_cut, "ask a running service for a snapshot and save it"},
 };
 
 #define SUBCOMMANDS (sizeof subcommands / sizeof subcommands[0])

@@ -142,6 +142,12 @@ enum gdn_err gdn__cutfile_load(const char *path, gdn_cut **cut, char *why, size_
 
 /* ---- Writing ---- */
 
+static void say_unwritten(char *why, size_t why_bytes, const char *path, const char *reason)
+{
+    const char *name = strcmp(path, "-") == 0 ? "standard output" : path;
+    say(why, why_bytes, name, "cannot be written: %s", reason);
+}
+
 static bool write_all(int fd, const char *data, size_t length)
 {
     while (length > 0) {
@@ -225,12 +231,17 @@ static bool write_special(const char *path, const char *data, size_t length)
 static enum gdn_err write_file(const char *path, const char *data, size_t length, char *why,
                                size_t why_bytes)
 {
+    if (strcmp(path, "-") == 0) {
+        if (write_all(STDOUT_FILENO, data, length)) return GDN_OK;
+        say_unwritten(why, why_bytes, path, strerror(errno));
+        return GDN_ERR_SYSTEM;
+    }
     size_t room = strlen(path) + SUFFIX_BYTES;
     char *beside = malloc(room);
     if (beside == NULL) return GDN_ERR_MEMORY;
     bool written = is_special(path) ? write_special(path, data, length)
                                     : replace_file(path, beside, room, data, length);
-    if (!written) say(why, why_bytes, path, "cannot be written: %s", strerror(errno));
+    if (!written) say_unwritten(why, why_bytes, path, strerror(errno));
     free(beside);
     return written ? GDN_OK : GDN_ERR_SYSTEM;
 }
@@ -261,7 +272,7 @@ enum gdn_err gdn__cutfile_save(const gdn_cut *cut, const char *path, enum gdn__c
     enum gdn_err err = form == GDN__CUTFILE_JSON ? save_json(cut, path, why, why_bytes)
                                                  : save_binary(cut, path, why, why_bytes);
     if (err != GDN_OK && err != GDN_ERR_SYSTEM) {
-        say(why, why_bytes, path, "cannot be written: %s", gdn_err_text(err));
+        say_unwritten(why, why_bytes, path, gdn_err_text(err));
     }
     return err;
 }

@@ -28,7 +28,8 @@ GDN_MUST_USE enum gdn_err gdn__cutfile_parse(const char *name, const void *bytes
 
 /* Write @p cut to @p path, which afterwards is the whole new file or what it was before: the bytes
  * go to a new file beside it, to the disk, and then take its name. A crash can leave that new file
- * behind. GDN_ERR_SYSTEM: it cannot be written; GDN_ERR_LIMIT, GDN_ERR_MEMORY: not encoded. */
+ * behind. A device or a pipe is written to as it is; "-" is standard output. GDN_ERR_SYSTEM: it
+ * cannot be written; GDN_ERR_LIMIT, GDN_ERR_MEMORY: not encoded. */
 GDN_MUST_USE enum gdn_err gdn__cutfile_save(const gdn_cut *cut, const char *path,
                                             enum gdn__cutfile_form form, char *why,
                                             size_t why_bytes);

@@ -11,10 +11,10 @@
 #define REQUEST_BYTES_MAX 64
 #define ANSWER_US         INT64_C(8000000)
 
-static int64_t monotonic_us(void)
+static int64_t clock_us(clockid_t clock)
 {
     struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    (void)clock_gettime(clock, &now);
     return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
@@ -67,6 +67,7 @@ void control_close(struct control *control)
     if (control->socket != NULL) (void)zmq_close(control->socket);
     if (control->context != NULL) (void)zmq_ctx_term(control->context);
     free(control->missing);
+    free(control->cut);
     *control = (struct control){.descriptor = -1};
 }
 
@@ -79,16 +80,42 @@ static void answer(struct control *control, char *text)
     free(text);
 }
 
+static void answer_cut(struct control *control)
+{
+    if (control->cut == NULL) {
+        answer(control, answers_error("out of memory: the cut could not be kept"));
+    } else {
+        (void)zmq_send(control->socket, control->cut, control->cut_bytes, ZMQ_DONTWAIT);
+    }
+}
+
+static void answer_from_round(struct control *control, gdn_detector *detector,
+                              enum control_pending wanted)
+{
+    control->pending = wanted;
+    control->asked_us = clock_us(CLOCK_REALTIME);
+    control->answer_by_us = clock_us(CLOCK_MONOTONIC) + ANSWER_US;
+    gdn_detector_suspect(detector);
+}
+
 static void serve_one(struct control *control, gdn_detector *detector, const char *request)
 {
+    /* No round is taken while nobody takes part. */
+    bool alone = gdn_detector_node_count(detector) == 0;
     if (strcmp(request, "status") == 0) {
         answer(control, answers_status(control, detector));
-    } else if (strcmp(request, "waits") == 0 && gdn_detector_node_count(detector) == 0) {
-        answer(control, answers_no_waits()); /* No round is taken while nobody takes part. */
+    } else if (strcmp(request, "waits") == 0 && alone) {
+        answer(control, answers_no_waits());
     } else if (strcmp(request, "waits") == 0) {
-        control->waits_asked = true;
-        control->answer_by_us = monotonic_us() + ANSWER_US;
-        gdn_detector_suspect(detector);
+        answer_from_round(control, detector, CONTROL_WAITS);
+    } else if (strcmp(request, "cut") == 0 && alone) {
+        answer(control, answers_error("no node takes part, so there is nothing to cut"));
+    } else if (strcmp(request, "cut") == 0) {
+        answer_from_round(control, detector, CONTROL_CUT);
+    } else if (strcmp(request, "cut last") == 0 && !control->has_round) {
+        answer(control, answers_error("no round has ended yet"));
+    } else if (strcmp(request, "cut last") == 0) {
+        answer_cut(control);
     } else {
         answer(control, answers_error("no such request"));
     }
@@ -98,12 +125,12 @@ void control_serve(struct control *control, gdn_detector *detector)
 {
     char request[REQUEST_BYTES_MAX + 1];
     if (control->socket == NULL) return;
-    if (control->waits_asked) {
-        if (monotonic_us() < control->answer_by_us) return; /* One at a time. */
-        control->waits_asked = false;
+    if (control->pending != CONTROL_NOTHING) {
+        if (clock_us(CLOCK_MONOTONIC) < control->answer_by_us) return; /* One at a time. */
+        control->pending = CONTROL_NOTHING;
         answer(control, answers_error("no round came to an end in time"));
     }
-    while (!control->waits_asked) {
+    while (control->pending == CONTROL_NOTHING) {
         int length = zmq_recv(control->socket, request, REQUEST_BYTES_MAX, ZMQ_DONTWAIT);
         if (length < 0) return;
         request[length] = '\0';
@@ -111,20 +138,36 @@ void control_serve(struct control *control, gdn_detector *detector)
     }
 }
 
+/* Kept as bytes, for the cut itself goes with its events. */
+static void keep_cut_bytes(struct control *control, const gdn_cut *cut)
+{
+    free(control->cut);
+    control->cut = NULL;
+    if (gdn_cut_encode(cut, &control->cut, &control->cut_bytes) != GDN_OK) control->cut = NULL;
+}
+
+static void answer_pending(struct control *control, const struct gdn_detector_event *event)
+{
+    enum control_pending wanted = control->pending;
+    control->pending = CONTROL_NOTHING;
+    if (wanted == CONTROL_WAITS) answer(control, answers_waits(event->verdict));
+    if (wanted == CONTROL_CUT) answer_cut(control);
+}
+
 void control_round(struct control *control, gdn_detector *detector,
                    const struct gdn_detector_event *event)
 {
-    struct timespec now;
-    (void)clock_gettime(CLOCK_REALTIME, &now);
     control->has_round = true;
     control->complete = event->verdict->complete;
     control->round = event->round.number;
     control->latency_us = event->latency_us;
-    control->ended_us = (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+    control->ended_us = clock_us(CLOCK_REALTIME);
     free(control->missing);
     control->missing = answers_missing(event->cut);
-    if (!control->waits_asked) return;
-    control->waits_asked = false;
-    answer(control, answers_waits(event->verdict));
+    if (control->socket != NULL) keep_cut_bytes(control, event->cut);
+    if (control->pending == CONTROL_NOTHING) return;
+    /* The round that was under way then shows an earlier state; another one follows it. */
+    if (event->cut->started_us < control->asked_us) return;
+    answer_pending(control, event);
     control_serve(control, detector);
 }

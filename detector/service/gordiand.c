@@ -200,7 +200,7 @@ static int open_service(struct service *service)
     if (!asked && options->control != NULL) return GDN__EXIT_UNAVAILABLE;
     if (!watch(service, service->control.descriptor)) return GDN__EXIT_UNAVAILABLE;
     if (asked) {
-        (void)fprintf(stderr, "gordiand: gordian status and waits ask at %s\n",
+        (void)fprintf(stderr, "gordiand: gordian status, waits and cut ask at %s\n",
                       service->control.endpoint);
     }
     (void)fprintf(stderr, "gordiand: listening on %s\n", gdn_detector_endpoint(service->detector));

@@ -20,7 +20,7 @@ static const char usage[] =
     "\n"
     "  --bind ENDPOINT       where nodes register (default " OPTIONS_BIND ")\n"
     "  --advertise ENDPOINT  what nodes dial back, if it is not what was bound\n"
-    "  --control ENDPOINT    where `gordian status` and `gordian waits` ask (default: the port\n"
+    "  --control ENDPOINT    where `gordian status`, `waits` and `cut` ask (default: the port\n"
     "                        after that of --bind, or its path with .control)\n"
     "  --name NAME           of this detector, unique among those that run\n"
     "  --period MS           a round at least this often; 0: only on suspicion (default 1000)\n"
