@@ -3,14 +3,12 @@
 #include "analyze.h"
 
 #include "detector/cli/exits.h"
-#include "detector/cutfile/cutfile.h"
+#include "detector/cli/judge.h"
 #include "detector/render/render.h"
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum form { FORM_TEXT, FORM_JSON, FORM_JSONL, FORM_DOT, FORM_SVG };
 
@@ -67,15 +65,6 @@ static bool choose_policy(const char *name, enum gdn_policy *policy)
     (void)fprintf(stderr, "gordian analyze: --victims is youngest, oldest, least-work, "
                           "fewest-locks, lowest-priority or none\n");
     return false;
-}
-
-static bool wants_colour(void)
-{
-    const char *no_colour = getenv("NO_COLOR");
-    const char *terminal = getenv("TERM");
-    if (no_colour != NULL && no_colour[0] != '\0') return false;
-    if (terminal != NULL && strcmp(terminal, "dumb") == 0) return false;
-    return isatty(STDOUT_FILENO) == 1;
 }
 
 /* False when the program is to end with *status. */
@@ -135,7 +124,7 @@ static int print_verdict(struct analyze *analyze, const char *file, const gdn_ve
     case FORM_TEXT:
         if (analyze->printed) gdn__textbuf_add_char(&out, '\n');
         if (analyze->several) {
-            gdn__textbuf_add_shown(&out, strcmp(file, "-") == 0 ? "standard input" : file);
+            gdn__textbuf_add_shown(&out, gdn__file_name(file));
             gdn__textbuf_add(&out, ":\n");
         }
         gdn__render_text(verdict, &options, &out);
@@ -172,27 +161,10 @@ static int print_verdict(struct analyze *analyze, const char *file, const gdn_ve
 
 static int analyze_file(struct analyze *analyze, const char *file)
 {
-    char why[GDN__CUTFILE_WHY_BYTES] = "";
-    gdn_cut *cut;
-    if (gdn__cutfile_load(file, &cut, why, sizeof why) != GDN_OK) {
-        (void)fprintf(stderr, "%s\n", why);
-        return GDN__EXIT_USAGE;
-    }
-    gdn_verdict *verdict;
-    int status = GDN__EXIT_USAGE;
-    enum gdn_err err = gdn_analyze(cut, analyze->policy, &verdict, why, sizeof why);
-    if (err == GDN_OK) {
-        status = print_verdict(analyze, file, verdict);
-        gdn_verdict_free(verdict);
-    } else {
-        struct gdn__textbuf shown = {0};
-        gdn__textbuf_add_shown(&shown, file);
-        (void)fprintf(stderr, "%s: cannot be judged: %s\n",
-                      shown.text != NULL ? shown.text : "the cut",
-                      why[0] != '\0' ? why : gdn_err_text(err));
-        gdn__textbuf_fini(&shown);
-    }
-    gdn_cut_free(cut);
+    struct gdn__judged judged;
+    if (!gdn__judge(file, analyze->policy, &judged)) return GDN__EXIT_USAGE;
+    int status = print_verdict(analyze, file, judged.verdict);
+    gdn__judged_fini(&judged);
     return status;
 }
 
@@ -213,7 +185,7 @@ int gordian_analyze(int argc, char **argv)
     struct analyze analyze = {.form = FORM_TEXT, .policy = GDN_POLICY_YOUNGEST};
     int status;
     if (!read_options(argc, argv, &analyze, &status)) return status;
-    analyze.colour = wants_colour();
+    analyze.colour = gdn__wants_colour();
     status = GDN__EXIT_DONE;
     for (int i = optind; i < argc; i++) {
         int one = analyze_file(&analyze, argv[i]);

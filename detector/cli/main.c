@@ -2,6 +2,7 @@
 /* gordian: the command line. */
 #include "detector/cli/analyze.h"
 #include "detector/cli/cut.h"
+#include "detector/cli/diff.h"
 #include "detector/cli/exits.h"
 #include "detector/cli/status.h"
 #include <errno.h>
@@ -20,6 +21,7 @@ static const struct subcommand subcommands[] = {
     {"status", gordian_status, "ask a running service: nodes, last round, deadlocks"},
     {"waits", gordian_waits, "ask a running service who waits now, longest first"},
     {"cut", gordian_cut, "ask a running service for a snapshot and save it"},
+    {"diff", gordian_diff, "say what changed between two saved cuts"},
 };
 
 #define SUBCOMMANDS (sizeof subcommands / sizeof subcommands[0])

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "shown.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #define SHORT_ID_DIGITS 6
@@ -34,6 +35,20 @@ const char *gdn__edge_mode(const gdn_verdict *verdict, const struct gdn_edge *ed
     const struct gdn_modes *modes = &verdict->cut->modes;
     if (edge->home == GDN_NONE || edge->mode >= modes->count) return NULL;
     return modes->names[edge->mode];
+}
+
+void gdn__show_duration(struct gdn__textbuf *out, uint64_t us)
+{
+    uint64_t ms = us / 1000;
+    if (ms < 10000) {
+        gdn__textbuf_addf(out, "%" PRIu64 " ms", ms);
+    } else if (ms < 600000) {
+        gdn__textbuf_addf(out, "%" PRIu64 ".%u s", ms / 1000, (unsigned)(ms / 100 % 10));
+    } else if (ms < 7200000) {
+        gdn__textbuf_addf(out, "%" PRIu64 " min", ms / 60000);
+    } else {
+        gdn__textbuf_addf(out, "%" PRIu64 ".%u h", ms / 3600000, (unsigned)(ms / 360000 % 10));
+    }
 }
 
 static size_t common_digits(const char *a, const char *b)

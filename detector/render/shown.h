@@ -13,6 +13,9 @@ void gdn__show_process(struct gdn__textbuf *out, const gdn_verdict *verdict, uin
 void gdn__show_resource(struct gdn__textbuf *out, const gdn_verdict *verdict, uint32_t resource);
 void gdn__show_party(struct gdn__textbuf *out, const gdn_verdict *verdict, uint32_t party);
 
+/* Append "212 ms", "31.4 s", "17 min" or "5.2 h". */
+void gdn__show_duration(struct gdn__textbuf *out, uint64_t us);
+
 /* The name of an edge's mode; NULL when it names no resource. */
 const char *gdn__edge_mode(const gdn_verdict *verdict, const struct gdn_edge *edge);
 

@@ -31,21 +31,6 @@ static const char *plural(size_t count, const char *one, const char *many)
     return count == 1 ? one : many;
 }
 
-/* "212 ms", "31.4 s", "17 min", "5.2 h". */
-static void add_duration(struct gdn__textbuf *out, uint64_t us)
-{
-    uint64_t ms = us / 1000;
-    if (ms < 10000) {
-        gdn__textbuf_addf(out, "%" PRIu64 " ms", ms);
-    } else if (ms < 600000) {
-        gdn__textbuf_addf(out, "%" PRIu64 ".%u s", ms / 1000, (unsigned)(ms / 100 % 10));
-    } else if (ms < 7200000) {
-        gdn__textbuf_addf(out, "%" PRIu64 " min", ms / 60000);
-    } else {
-        gdn__textbuf_addf(out, "%" PRIu64 ".%u h", ms / 3600000, (unsigned)(ms / 360000 % 10));
-    }
-}
-
 /* ---- How sure we are ---- */
 
 static size_t count_channels(const gdn_cut *cut)
@@ -126,7 +111,7 @@ static void add_cell(struct text *text, const struct gdn_edge *edge, enum column
         gdn__show_process(cell, text->verdict, edge->waiter, true);
         return;
     case COLUMN_WAITED:
-        if (edge->waited_us > 0) add_duration(cell, edge->waited_us);
+        if (edge->waited_us > 0) gdn__show_duration(cell, edge->waited_us);
         return;
     case COLUMN_MODE:
         if (lock && gdn__edge_mode(text->verdict, edge) != NULL) {
@@ -286,11 +271,11 @@ static void add_headline(struct text *text, const struct gdn_deadlock *deadlock)
                       plural(deadlock->member_count, "process", "processes"));
     if (last_us > 0 && text->options->found_us > 0) {
         gdn__textbuf_add(out, ", found ");
-        add_duration(out, last_us + (uint64_t)text->options->found_us);
+        gdn__show_duration(out, last_us + (uint64_t)text->options->found_us);
         gdn__textbuf_add(out, " after its last request");
     } else if (last_us > 0) {
         gdn__textbuf_add(out, ", last request ");
-        add_duration(out, last_us);
+        gdn__show_duration(out, last_us);
         gdn__textbuf_add(out, " before the cut");
     }
     add_standing(text);

@@ -315,6 +315,30 @@ static void a_dash_is_standard_input(void **state)
     run_free(&result);
 }
 
+/* ---- Differences ---- */
+
+static void a_difference_is_told_and_is_no_failure(void **state)
+{
+    (void)state;
+    struct run result = run("diff " VECTORS "two-processes.json " VECTORS "grant-in-flight.json");
+    assert_int_equal(result.status, 0);
+    assert_string_equal(result.err, "");
+    assert_non_null(strstr(result.out, "deadlocks: 1 went\n  - "));
+    run_free(&result);
+    result = run_with("diff -o json - " VECTORS "two-processes.json",
+                      VECTORS "grant-in-flight.json", NULL);
+    json_t *diff = json_loads(result.out, JSON_REJECT_DUPLICATES, NULL);
+    assert_int_equal(json_array_size(json_object_get(json_object_get(diff, "deadlocks"), "came")),
+                     1);
+    json_decref(diff);
+    run_free(&result);
+    result = run("diff " VECTORS "two-processes.json " VECTORS "truncated.json");
+    assert_int_equal(result.status, 2);
+    assert_string_equal(result.out, "");
+    assert_memory_equal(result.err, VECTORS "truncated.json: 18:", strlen(VECTORS) + 19);
+    run_free(&result);
+}
+
 /* ---- Refusals ---- */
 
 static void expect_refusal(const char *vector, const char *line)
@@ -357,14 +381,18 @@ static void the_worst_file_gives_the_status(void **state)
 static void wrong_usage_exits_with_2_and_says_why(void **state)
 {
     (void)state;
-    static const char *const wrong[] = {"",
-                                        "unknot",
-                                        "analyze",
-                                        "analyze -o png " VECTORS "two-processes.json",
-                                        "analyze --victims me " VECTORS "two-processes.json",
-                                        "analyze --frobnicate " VECTORS "two-processes.json",
-                                        "analyze -o svg " VECTORS "two-processes.json " VECTORS
-                                        "two-processes.json"};
+    static const char *const wrong[] = {
+        "",
+        "unknot",
+        "analyze",
+        "analyze -o png " VECTORS "two-processes.json",
+        "analyze --victims me " VECTORS "two-processes.json",
+        "analyze --frobnicate " VECTORS "two-processes.json",
+        "diff " VECTORS "two-processes.json",
+        "diff - -",
+        "diff -o svg " VECTORS "two-processes.json " VECTORS "two-processes.json",
+        "cut --nonsense",
+        "analyze -o svg " VECTORS "two-processes.json " VECTORS "two-processes.json"};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         struct run result = run(wrong[i]);
         assert_int_equal(result.status, 2);
@@ -377,7 +405,9 @@ static void wrong_usage_exits_with_2_and_says_why(void **state)
 static void help_and_version_are_data(void **state)
 {
     (void)state;
-    static const char *const asked[] = {"--help", "--version", "analyze --help"};
+    static const char *const asked[] = {"--help",        "--version",    "analyze --help",
+                                        "status --help", "waits --help", "cut --help",
+                                        "diff --help"};
     for (size_t i = 0; i < sizeof asked / sizeof asked[0]; i++) {
         struct run result = run(asked[i]);
         assert_int_equal(result.status, 0);
@@ -391,9 +421,10 @@ static void help_and_version_are_data(void **state)
 static void output_that_cannot_be_written_exits_with_74(void **state)
 {
     (void)state;
-    static const char *const wanted[] = {"analyze " VECTORS "grant-in-flight.json",
-                                         "analyze -o svg " VECTORS "two-processes.json",
-                                         "analyze --help", "--version"};
+    static const char *const wanted[] = {
+        "analyze " VECTORS "grant-in-flight.json", "analyze -o svg " VECTORS "two-processes.json",
+        "diff " VECTORS "two-processes.json " VECTORS "ring-of-three.json", "analyze --help",
+        "--version"};
     for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
         struct run result = run_with(wanted[i], "/dev/null", "/dev/full");
         assert_int_equal(result.status, 74);
@@ -432,6 +463,7 @@ int main(void)
         cmocka_unit_test(json_lines_give_one_line_for_each_file),
         cmocka_unit_test(pictures_are_drawn),
         cmocka_unit_test(a_dash_is_standard_input),
+        cmocka_unit_test(a_difference_is_told_and_is_no_failure),
         cmocka_unit_test(bad_input_is_said_in_one_line),
         cmocka_unit_test(the_worst_file_gives_the_status),
         cmocka_unit_test(wrong_usage_exits_with_2_and_says_why),
