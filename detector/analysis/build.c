@@ -15,6 +15,8 @@ struct state {
     struct gdn__graph *graph;
     struct gdn__blockers *blockers; /* By place. */
     struct gdn__map used_wakes;     /* (wait, by) -> listings already met by a wake. */
+    struct gdn__map hold_of;        /* (process, resource) -> what the homes know of it. */
+    bool holds_known;               /* hold_of is filled: with the first need on a hold. */
     struct level *levels;
     size_t level_count, level_capacity;
 };
@@ -44,37 +46,66 @@ static enum gdn_err link_places(struct state *s, size_t index)
 
 /* ---- Direct waits (RULES 4) ---- */
 
-/* One wake meets one listing, the first that is left. */
-static enum gdn_err use_wake(struct state *s, size_t wait, uint32_t by, size_t wakes, bool *met)
+/* What hold_of says. */
+enum { CERTAIN = 1, UNCERTAIN = 2 };
+
+static bool learn_holds(struct state *s)
 {
-    struct gdn__key key = {wait, by};
+    if (s->holds_known) return true;
+    for (size_t i = 0; i < s->fold->hold_count; i++) {
+        const struct gdn__hold *hold = &s->fold->holds[i];
+        struct gdn__key key = gdn__pair(hold->process, s->fold->homes[hold->home].resource, 0);
+        if (gdn__map_get(&s->hold_of, key) == UNCERTAIN) continue;
+        if (!gdn__map_put(&s->hold_of, key, hold->uncertain ? UNCERTAIN : CERTAIN)) return false;
+    }
+    s->holds_known = true;
+    return true;
+}
+
+/* A home that lists the hold, with its mail delivered, knows best. Else a release in flight meets
+ * the need, and one that may be in flight unseen: the hold's home and issuer are not known. */
+static enum gdn_err is_given_back(struct state *s, const struct gdn_cut_need *need, bool *back)
+{
+    const struct gdn__mail *mail = &s->fold->mail;
+    *back = false;
+    if (need->resource == GDN_NONE) return GDN_OK;
+    if (!learn_holds(s)) return GDN_ERR_MEMORY;
+    struct gdn__key key = gdn__pair(need->process, need->resource, 0);
+    if (gdn__map_get(&s->hold_of, key) == CERTAIN) return GDN_OK;
+    *back = !mail->complete || gdn__mail_gives_back(mail, need->process, need->resource);
+    return GDN_OK;
+}
+
+/* One wake meets one listing, the first that is left. */
+static enum gdn_err use_wake(struct state *s, size_t index, uint32_t by, bool *met)
+{
+    const struct gdn__wait *wait = &s->fold->waits[index];
+    size_t wakes = gdn__mail_wakes(&s->fold->mail, wait->issuer, wait->process, wait->number, by);
+    *met = false;
+    if (wakes == 0) return GDN_OK;
+    struct gdn__key key = {index, by};
     uintptr_t used = gdn__map_get(&s->used_wakes, key);
     *met = used < wakes;
     if (!*met) return GDN_OK;
     return gdn__map_put(&s->used_wakes, key, used + 1) ? GDN_OK : GDN_ERR_MEMORY;
 }
 
-/* Nothing that meets the need can be on its way unseen (RULES 10): no wake on an open channel to
- * the issuer, and, of a hold, no release on any. */
-static bool is_certain(const struct state *s, const struct gdn__wait *wait,
-                       const struct gdn_cut_need *need)
+static enum gdn_err is_met(struct state *s, size_t index, const struct gdn_cut_need *need,
+                           bool *met)
 {
-    const struct gdn__mail *mail = &s->fold->mail;
-    if (mail->hears_more[wait->node]) return false;
-    return need->resource == GDN_NONE || !mail->any_open;
+    /* Any process may wake it on an open channel (RULES 10). */
+    *met = s->fold->mail.hears_more[s->fold->waits[index].node];
+    if (*met) return GDN_OK;
+    enum gdn_err err = is_given_back(s, need, met);
+    if (err != GDN_OK || *met) return err;
+    return use_wake(s, index, need->process, met);
 }
 
 static enum gdn_err link_process_need(struct state *s, uint32_t from, size_t index,
                                       const struct gdn_cut_need *need)
 {
-    const struct gdn__wait *wait = &s->fold->waits[index];
-    const struct gdn__mail *mail = &s->fold->mail;
-    bool about_hold = need->resource != GDN_NONE;
-    bool met = !is_certain(s, wait, need) ||
-               (about_hold && gdn__mail_gives_back(mail, need->process, need->resource));
-    size_t wakes =
-        met ? 0 : gdn__mail_wakes(mail, wait->issuer, wait->process, wait->number, need->process);
-    enum gdn_err err = wakes == 0 ? GDN_OK : use_wake(s, index, need->process, wakes, &met);
+    bool met;
+    enum gdn_err err = is_met(s, index, need, &met);
     if (err != GDN_OK) return err;
     if (met) {
         gdn__graph_grant_one(s->graph, from);
@@ -86,7 +117,7 @@ static enum gdn_err link_process_need(struct state *s, uint32_t from, size_t ind
     if (need->queued) info |= GDN__INFO_QUEUED;
     if (need->branch != GDN_NONE) {
         info |= GDN__INFO_BRANCH;
-        err = gdn__graph_branch(s->graph, need->process, mail->party[need->branch], &to);
+        err = gdn__graph_branch(s->graph, need->process, s->fold->mail.party[need->branch], &to);
         if (err != GDN_OK) return err;
     }
     return gdn__graph_link(s->graph, from, to, info);
@@ -201,6 +232,7 @@ enum gdn_err gdn__build(const struct gdn__fold *fold, struct gdn__graph *graph)
     struct state s = {.fold = fold, .graph = graph};
     if (fold->cut->resource_count > GDN__RESOURCES_MAX) return GDN_ERR_LIMIT;
     gdn__map_init(&s.used_wakes, memory);
+    gdn__map_init(&s.hold_of, memory);
     s.blockers = gdn__alloc(memory, fold->place_count * sizeof *s.blockers);
     enum gdn_err err = s.blockers == NULL ? GDN_ERR_MEMORY : GDN_OK;
     for (size_t i = 0; err == GDN_OK && i < fold->place_count; i++) s.blockers[i].to = GDN_NONE;
@@ -214,6 +246,7 @@ enum gdn_err gdn__build(const struct gdn__fold *fold, struct gdn__graph *graph)
     if (err == GDN_OK) err = link_owners(&s);
     if (err == GDN_OK) err = gdn__graph_finish(graph);
     gdn__map_fini(&s.used_wakes);
+    gdn__map_fini(&s.hold_of);
     gdn__free(memory, s.blockers);
     gdn__free(memory, s.levels);
     return err;

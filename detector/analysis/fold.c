@@ -89,19 +89,20 @@ static enum gdn_err take_holder(struct gdn__fold *fold, uint32_t home,
 {
     uint32_t party = fold->homes[home].party;
     uint32_t issuer = fold->mail.party[holder->issuer];
-    if (!gdn__mail_is_certain(&fold->mail, issuer, party) ||
-        gdn__mail_ends_ticket(&fold->mail, party, holder->process, issuer, holder->ticket, 0) ||
+    if (gdn__mail_ends_ticket(&fold->mail, party, holder->process, issuer, holder->ticket, 0) ||
         gdn__mail_drops_hold(&fold->mail, party, fold->homes[home].resource, holder)) {
         return GDN_OK;
     }
     enum gdn_err err =
         make_room(fold, &fold->holds, fold->hold_count, &fold->hold_capacity, sizeof *fold->holds);
     if (err != GDN_OK) return err;
-    fold->holds[fold->hold_count++] = (struct gdn__hold){.process = holder->process,
-                                                         .issuer = issuer,
-                                                         .home = home,
-                                                         .mode = holder->mode,
-                                                         .brief = holder->brief};
+    fold->holds[fold->hold_count++] =
+        (struct gdn__hold){.process = holder->process,
+                           .issuer = issuer,
+                           .home = home,
+                           .mode = holder->mode,
+                           .brief = holder->brief,
+                           .uncertain = !gdn__mail_is_certain(&fold->mail, issuer, party)};
     return GDN_OK;
 }
 

@@ -2,7 +2,7 @@
 /* The cut after its mail was delivered: a state the system can reach with empty channels.
  *
  *     waits[]   tickets that still wait, listed by their issuers or, failing that, by a home
- *     homes[]   resources, each with the holds and the queue that can be relied on
+ *     homes[]   resources, each with its holds, and the queue that can be relied on
  *                 holds[first..]
  *                 places[first..]  recorded entries in queue order, then requests that were in
  *                                  flight, channel by channel in channel order
@@ -47,6 +47,8 @@ struct gdn__hold {
     uint32_t home; /* Index in homes[]. */
     uint8_t mode;
     bool brief;
+    bool uncertain; /* It may have been given up unseen (RULES 10): it blocks nobody, but its own
+                       process may still be covered by it. */
 };
 
 struct gdn__home {

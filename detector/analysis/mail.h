@@ -74,7 +74,7 @@ bool gdn__mail_drops_hold(const struct gdn__mail *mail, uint32_t home, uint32_t 
 size_t gdn__mail_wakes(const struct gdn__mail *mail, uint32_t issuer, uint32_t process,
                        uint64_t ticket, uint32_t by);
 
-/* Whether @p process is giving back what it holds on @p resource. */
+/* Whether @p process is giving back something on @p resource, or all it has somewhere. */
 bool gdn__mail_gives_back(const struct gdn__mail *mail, uint32_t process, uint32_t resource);
 
 #endif

@@ -331,6 +331,7 @@ static enum gdn_err add_item(struct state *s, struct item item, uint32_t issuer,
 static enum gdn_err add_hold(struct state *s, const struct gdn__hold *hold)
 {
     own_of(s, hold->process)->held_modes |= (uint16_t)(1u << hold->mode);
+    if (hold->uncertain) return GDN_OK;
     struct item item = {.process = hold->process, .mode = hold->mode, .blocks = true};
     return add_item(s, item, hold->issuer, hold->brief);
 }

@@ -70,12 +70,31 @@ static bool released_unnamed(const struct world *w, const struct world_hold *hol
     return false;
 }
 
+/* Nothing that was recorded gives it up. */
 static bool stands(const struct world *w, const struct world_hold *hold)
 {
     int home = w->home_of[hold->resource];
-    return certain(w, hold->issuer, home) &&
+    return w->reported[home] &&
            !given_up(w, home, hold->process, hold->issuer, hold->ticket, NOWHERE) &&
            !released_unnamed(w, hold);
+}
+
+static bool is_certain_hold(const struct world *w, const struct world_hold *hold)
+{
+    return certain(w, hold->issuer, w->home_of[hold->resource]);
+}
+
+/* It holds it for certain, and nothing that it holds there is uncertain. */
+static bool holds_for_certain(const struct world *w, int process, int resource)
+{
+    bool found = false;
+    for (int i = 0; i < w->hold_count; i++) {
+        const struct world_hold *hold = &w->holds[i];
+        if (hold->process != process || hold->resource != resource || !stands(w, hold)) continue;
+        if (!is_certain_hold(w, hold)) return false;
+        found = true;
+    }
+    return found;
 }
 
 static bool ended_by_mail(const struct world *w, const struct world_wait *wait)
@@ -230,6 +249,7 @@ static void find_blockers(struct oracle *o, struct line *line, int resource)
             const struct world_hold *hold = &line->holds[h];
             if (hold->process == p->process || !gdn_modes_conflict(&w->modes, p->mode, hold->mode))
                 continue;
+            if (!is_certain_hold(w, hold)) continue;
             p->blocked = true;
             int branch = hold->brief ? hold->issuer : NOWHERE;
             add_blocker(o, ticket, (struct oracle_blocker){hold->process, branch, false});
@@ -272,23 +292,27 @@ static bool given_back(const struct world *w, int process, int resource)
     return false;
 }
 
+/* Without a wake: its hold is being given back, or may be unseen. */
+static bool met_unwoken(const struct world *w, const struct world_need *need)
+{
+    if (need->resource == NOWHERE) return false;
+    if (holds_for_certain(w, need->process, need->resource)) return false;
+    return incomplete(w) || given_back(w, need->process, need->resource);
+}
+
 static bool met_by_mail(const struct world *w, const struct world_wait *wait, int index)
 {
     const struct world_need *need = &wait->needs[index];
     for (int n = 0; n < NODES; n++) {
         if (n != wait->node && w->open[n][wait->node]) return true;
     }
-    if (need->resource != NOWHERE) {
-        if (any_open(w) || given_back(w, need->process, need->resource)) return true;
-    }
+    if (met_unwoken(w, need)) return true;
     int earlier =
         0; /* Listings of that process before, not met otherwise: they take wakes first. */
     for (int i = 0; i < index; i++) {
         const struct world_need *other = &wait->needs[i];
-        if (other->kind != GDN_NEED_PROCESS || other->process != need->process) continue;
-        bool about_hold = other->resource != NOWHERE;
-        bool back = about_hold && given_back(w, other->process, other->resource);
-        if (!back && !(about_hold && any_open(w))) earlier++;
+        bool same = other->kind == GDN_NEED_PROCESS && other->process == need->process;
+        earlier += same && !met_unwoken(w, other);
     }
     return earlier < wakes_for(w, wait, need->process);
 }
@@ -380,7 +404,7 @@ static void try_every_set(const struct oracle *o)
     }
 }
 
-bool oracle_frees(const struct oracle *o, uint64_t tickets, unsigned gone)
+uint64_t oracle_served(const struct oracle *o, uint64_t tickets, unsigned gone)
 {
     uint64_t served = ~tickets;
     for (int bit = o->ticket_count; bit < 64; bit++) served |= UINT64_C(1) << bit;
@@ -403,7 +427,14 @@ bool oracle_frees(const struct oracle *o, uint64_t tickets, unsigned gone)
     for (int t = 0; t < o->ticket_count; t++) {
         if ((gone >> o->tickets[t].process & 1) != 0) served |= UINT64_C(1) << t;
     }
-    return served == UINT64_MAX;
+    return served & tickets;
+}
+
+bool oracle_frees(const struct oracle *o, uint64_t tickets, unsigned gone)
+{
+    uint64_t known = o->ticket_count == 64 ? UINT64_MAX : (UINT64_C(1) << o->ticket_count) - 1;
+    tickets &= known;
+    return oracle_served(o, tickets, gone) == tickets;
 }
 
 /* ---- Cores of all-of waits ---- */

@@ -40,8 +40,11 @@ struct oracle {
 /* Judge the world. */
 void oracle_judge(struct oracle *oracle, const struct world *world);
 
-/* Whether all of @p tickets (a bit each) are served if the processes in @p gone (a bit each) go
- * away and every ticket that is not in the set is served. */
+/* Those of @p tickets (a bit each) that are served, or gone, if the processes in @p gone (a bit
+ * each) go away and every ticket that is not in the set is served. */
+uint64_t oracle_served(const struct oracle *oracle, uint64_t tickets, unsigned gone);
+
+/* Whether that is all of them. */
 bool oracle_frees(const struct oracle *oracle, uint64_t tickets, unsigned gone);
 
 /* The ticket of that name; NOWHERE. */

@@ -43,13 +43,14 @@ static void make_modes(struct world *w, uint64_t *seed)
     }
 }
 
-static void make_places(struct world *w, uint64_t *seed)
+static void make_places(struct world *w, uint64_t *seed, unsigned kind)
 {
     for (int r = 0; r < RESOURCES; r++) {
         w->home_of[r] = world_below(seed, NODES);
         w->unordered[r] = chance(seed, 15);
     }
-    int missing = chance(seed, 20) ? world_below(seed, NODES) : NOWHERE;
+    bool whole = (kind & WORLD_WHOLE) != 0;
+    int missing = !whole && chance(seed, 20) ? world_below(seed, NODES) : NOWHERE;
     for (int n = 0; n < NODES; n++) {
         w->reported[n] = n != missing;
         w->waits_listed[n] = chance(seed, 90);
@@ -106,7 +107,8 @@ static bool is_queued(enum fate fate)
            fate == FATE_QUEUED_UNWAITED;
 }
 
-static void send_of(struct world *w, uint64_t *seed, enum fate fate, struct world_message message)
+static void send_of(struct world *w, uint64_t *seed, unsigned kind, enum fate fate,
+                    struct world_message message)
 {
     struct world_message back = message;
     back.from = message.to;
@@ -127,13 +129,14 @@ static void send_of(struct world *w, uint64_t *seed, enum fate fate, struct worl
     if (fate == FATE_RELEASED || fate == FATE_RELEASED_UNNAMED) message.verb = GDN_VERB_RELEASE;
     if (fate == FATE_RELEASED_UNNAMED) {
         message.ticket = 0;
-        if (chance(seed, 40)) message.from = world_below(seed, NODES);
+        bool by_others = (kind & WORLD_WHOLE) == 0;
+        if (by_others && chance(seed, 40)) message.from = world_below(seed, NODES);
     }
     if (message.verb == GDN_VERB_CANCEL || message.verb == GDN_VERB_RELEASE)
         add_message(w, message);
 }
 
-static void make_lock_ticket(struct world *w, uint64_t *seed)
+static void make_lock_ticket(struct world *w, uint64_t *seed, unsigned kind)
 {
     enum fate fate = (enum fate)world_below(seed, FATE_COUNT);
     int process = world_below(seed, PROCESSES), issuer = world_below(seed, NODES);
@@ -166,7 +169,7 @@ static void make_lock_ticket(struct world *w, uint64_t *seed)
                                     .by = NOWHERE,
                                     .ticket = ticket,
                                     .mode = mode};
-    send_of(w, seed, fate, message);
+    send_of(w, seed, kind, fate, message);
 }
 
 static void make_need(struct world *w, uint64_t *seed, struct world_wait *wait, bool any, int depth)
@@ -225,11 +228,12 @@ static void make_end(struct world *w, uint64_t *seed)
                                           .by = NOWHERE});
 }
 
-void world_make(struct world *w, uint64_t *seed, bool any)
+void world_make(struct world *w, uint64_t *seed, unsigned kind)
 {
+    bool any = (kind & WORLD_CHOICES) != 0;
     memset(w, 0, sizeof *w);
     make_modes(w, seed);
-    make_places(w, seed);
+    make_places(w, seed, kind);
     int steps = 4 + world_below(seed, 18);
     int direct = any ? 40 : chance(seed, 50) ? 15 : 0;
     for (int i = 0; i < steps; i++) {
@@ -238,7 +242,7 @@ void world_make(struct world *w, uint64_t *seed, bool any)
         } else if (chance(seed, 4)) {
             make_end(w, seed);
         } else {
-            make_lock_ticket(w, seed);
+            make_lock_ticket(w, seed, kind);
         }
     }
 }

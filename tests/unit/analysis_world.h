@@ -70,8 +70,12 @@ struct world {
 uint64_t world_random(uint64_t *seed);
 int world_below(uint64_t *seed, int limit);
 
-/* @p any: direct waits may need fewer than all. */
-void world_make(struct world *world, uint64_t *seed, bool any);
+/* Kinds of worlds, to be added up. In a whole one all nodes answered, all channels are closed, and
+ * only issuers give up. */
+#define WORLD_CHOICES 1u /* Direct waits may need fewer than all. */
+#define WORLD_WHOLE   2u
+
+void world_make(struct world *world, uint64_t *seed, unsigned kind);
 
 /* The world as a checked cut; *seed decides the order of its tables. Caller frees with
  * gdn_cut_free(). */

@@ -346,7 +346,7 @@ static void every_allocation_may_fail(void **state)
     uint64_t seed = 5;
     size_t failures = 0;
     for (int i = 0; i < 12; i++) {
-        world_make(&world, &seed, i % 2 == 0);
+        world_make(&world, &seed, i % 2 == 0 ? WORLD_CHOICES : 0);
         gdn_cut *cut = world_cut(&world, &seed);
         struct gdn_allocator usual = cut->allocator;
         struct scarce scarce = {0};
