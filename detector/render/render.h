@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A verdict for people and programs. Names in it come from outside: every form escapes them.
+ * Every form is a function of the verdict alone, which is one of cut and policy: a saved cut gives
+ * the same bytes again.
  *
  * Each writer appends to @p out; out->failed says afterwards whether memory ran out. Any thread. */
 #ifndef GDN_RENDER_RENDER_H
@@ -9,14 +11,21 @@
 #include <gordian/verdict.h>
 
 struct gdn__render_options {
-    bool colour;      /* Text: for a terminal that wants it. */
-    bool no_picture;  /* Text: leave out the drawing of the ring. */
-    int64_t found_us; /* From the cut to the verdict, microseconds; 0: not known, an old cut. */
+    bool colour;     /* Text: for a terminal that wants it. */
+    bool no_picture; /* Text: leave out the drawing of the ring. */
 };
 
 /* The report of a verdict, ended by a newline. */
 void gdn__render_text(const gdn_verdict *verdict, const struct gdn__render_options *options,
                       struct gdn__textbuf *out);
+
+/* What that report says of one of its deadlocks, the same bytes. */
+void gdn__render_deadlock(const gdn_verdict *verdict, size_t index,
+                          const struct gdn__render_options *options, struct gdn__textbuf *out);
+
+/* How long the youngest wait that it shows had lasted at the cut, microseconds: its last request
+ * closed the circle. 0: not known. */
+uint64_t gdn__last_request_us(const struct gdn_deadlock *deadlock);
 
 /* gordian-verdict/1, indented, ended by a newline; lines: on one line. */
 void gdn__render_json(const gdn_verdict *verdict, bool lines, struct gdn__textbuf *out);

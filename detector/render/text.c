@@ -152,13 +152,12 @@ static void measure(struct text *text, const struct gdn_deadlock *deadlock, size
 static void add_padded(struct text *text, const struct gdn_edge *edge, enum column column,
                        size_t width, const char *before)
 {
-    if (width == 0) return;
     struct gdn__textbuf cell = {0};
     gdn__textbuf_add(&cell, "");
     add_cell(text, edge, column, &cell);
     size_t used = cell.failed ? width : gdn__code_count(cell.text);
     size_t blank = used < width ? width - used : 0;
-    gdn__textbuf_add(text->out, before);
+    if (width > 0 || used > 0) gdn__textbuf_add(text->out, before);
     if (column == COLUMN_WAITED) gdn__textbuf_add_repeated(text->out, ' ', blank);
     if (!cell.failed) gdn__textbuf_add(text->out, cell.text);
     if (column != COLUMN_WAITED) gdn__textbuf_add_repeated(text->out, ' ', blank);
@@ -203,10 +202,6 @@ static void add_direct_wait(struct text *text, const struct gdn_edge *edge)
 static void add_edge(struct text *text, const struct gdn_edge *edge, const size_t widths[COLUMNS])
 {
     add_padded(text, edge, COLUMN_WHO, widths[COLUMN_WHO], "  ");
-    if (widths[COLUMN_WHO] == 0) { /* Only names too long to align. */
-        gdn__textbuf_add(text->out, "  ");
-        gdn__show_process(text->out, text->verdict, edge->waiter, true);
-    }
     gdn__textbuf_add(text->out, "   waits");
     add_padded(text, edge, COLUMN_WAITED, widths[COLUMN_WAITED], " ");
     if (edge->home != GDN_NONE && edge->resource != GDN_NONE) {
@@ -248,8 +243,7 @@ static void add_model(struct text *text, enum gdn_model model)
 
 /* ---- One deadlock ---- */
 
-/* The youngest wait closed the circle. */
-static uint64_t last_request_us(const struct gdn_deadlock *deadlock)
+uint64_t gdn__last_request_us(const struct gdn_deadlock *deadlock)
 {
     uint64_t least = 0;
     for (size_t i = 0; i < deadlock->witness_count; i++) {
@@ -262,18 +256,14 @@ static uint64_t last_request_us(const struct gdn_deadlock *deadlock)
 static void add_headline(struct text *text, const struct gdn_deadlock *deadlock)
 {
     struct gdn__textbuf *out = text->out;
-    uint64_t last_us = last_request_us(deadlock);
+    uint64_t last_us = gdn__last_request_us(deadlock);
     paint(text, ALARM);
     gdn__textbuf_add(out, "deadlock ");
     gdn__show_short_id(out, text->verdict, deadlock);
     paint(text, OFF);
     gdn__textbuf_addf(out, ": %zu %s", deadlock->member_count,
                       plural(deadlock->member_count, "process", "processes"));
-    if (last_us > 0 && text->options->found_us > 0) {
-        gdn__textbuf_add(out, ", found ");
-        gdn__show_duration(out, last_us + (uint64_t)text->options->found_us);
-        gdn__textbuf_add(out, " after its last request");
-    } else if (last_us > 0) {
+    if (last_us > 0) {
         gdn__textbuf_add(out, ", last request ");
         gdn__show_duration(out, last_us);
         gdn__textbuf_add(out, " before the cut");
@@ -361,6 +351,23 @@ static void add_picture(struct text *text, const struct gdn_deadlock *deadlock)
     gdn__textbuf_fini(&ring);
 }
 
+static void add_deadlock(struct text *text, const struct gdn_deadlock *deadlock)
+{
+    add_headline(text, deadlock);
+    add_edges(text, deadlock);
+    add_model(text, deadlock->model);
+    add_tail(text, deadlock);
+    add_way_out(text, deadlock);
+    add_picture(text, deadlock);
+}
+
+void gdn__render_deadlock(const gdn_verdict *verdict, size_t index,
+                          const struct gdn__render_options *options, struct gdn__textbuf *out)
+{
+    struct text text = {.verdict = verdict, .options = options, .out = out};
+    add_deadlock(&text, &verdict->deadlocks[index]);
+}
+
 /* ---- The verdict ---- */
 
 static void add_no_deadlock(struct text *text)
@@ -383,13 +390,7 @@ void gdn__render_text(const gdn_verdict *verdict, const struct gdn__render_optio
     struct text text = {.verdict = verdict, .options = options, .out = out};
     if (verdict->deadlock_count == 0) add_no_deadlock(&text);
     for (size_t i = 0; i < verdict->deadlock_count; i++) {
-        const struct gdn_deadlock *deadlock = &verdict->deadlocks[i];
         if (i > 0) gdn__textbuf_add_char(out, '\n');
-        add_headline(&text, deadlock);
-        add_edges(&text, deadlock);
-        add_model(&text, deadlock->model);
-        add_tail(&text, deadlock);
-        add_way_out(&text, deadlock);
-        add_picture(&text, deadlock);
+        add_deadlock(&text, &verdict->deadlocks[i]);
     }
 }

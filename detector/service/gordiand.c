@@ -3,6 +3,7 @@
  * questions. */
 #include "detector/cli/exits.h"
 #include "detector/render/render.h"
+#include "detector/render/shown.h"
 #include "detector/service/control.h"
 #include "detector/service/events.h"
 #include "detector/service/keep.h"
@@ -45,15 +46,19 @@ static void print_text(struct gdn__textbuf *text)
     gdn__textbuf_fini(text);
 }
 
-/* The report of the one deadlock that is new; the others of the round were told before. */
+/* The report of the one deadlock that is new (the others of the round were told before), as gordian
+ * analyze gives it from the cut; then how soon it was found, which the cut cannot tell. */
 static void print_deadlock(const struct gdn_detector_event *event)
 {
+    static const struct gdn__render_options options;
+    char id[GDN_ID_TEXT_BYTES];
     struct gdn__textbuf text = {0};
-    struct gdn__render_options options = {.found_us = event->latency_us};
-    gdn_verdict one = *event->verdict;
-    one.deadlocks = &event->verdict->deadlocks[event->deadlock];
-    one.deadlock_count = 1;
-    gdn__render_text(&one, &options, &text);
+    const struct gdn_deadlock *deadlock = &event->verdict->deadlocks[event->deadlock];
+    uint64_t last_us = gdn__last_request_us(deadlock);
+    gdn__render_deadlock(event->verdict, event->deadlock, &options, &text);
+    gdn__textbuf_addf(&text, "deadlock %.6s: found ", gdn_id_format(event->id, id));
+    gdn__show_duration(&text, last_us + (uint64_t)event->latency_us);
+    gdn__textbuf_add(&text, last_us > 0 ? " after its last request\n" : " after the round began\n");
     print_text(&text);
 }
 

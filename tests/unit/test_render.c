@@ -11,6 +11,7 @@
 
 #include "detector/render/render.h"
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -85,18 +86,23 @@ static void text_tells_who_waits_for_what_where_and_since_when(void **state)
     fixture_free(&fixture);
 }
 
-/* A service knows how long its round took; a saved cut does not. */
-static void text_says_found_when_that_is_known(void **state)
+/* A service reports one deadlock of a round by itself, in the same bytes. */
+static void one_deadlock_reads_as_it_does_among_others(void **state)
 {
     (void)state;
     struct fixture fixture;
-    struct gdn__textbuf out = {0};
-    struct gdn__render_options options = {.no_picture = true, .found_us = 14000};
+    struct gdn__textbuf all = {0}, one = {0};
     fixture_ring(&fixture, 2);
-    gdn__render_text(fixture_verdict(&fixture), &options, &out);
-    assert_non_null(strstr(out.text, "2 processes, found 219 ms after its last request (offline "
-                                     "cut, complete)\n"));
-    gdn__textbuf_fini(&out);
+    fixture.deadlocks[1] = fixture.deadlocks[0];
+    fixture.deadlocks[1].id.bytes[4] ^= 0x01;
+    fixture.verdict.deadlock_count = 2;
+    gdn__render_text(fixture_verdict(&fixture), &plain, &all);
+    gdn__render_deadlock(&fixture.verdict, 0, &plain, &one);
+    gdn__textbuf_add_char(&one, '\n');
+    gdn__render_deadlock(&fixture.verdict, 1, &plain, &one);
+    assert_string_equal(one.text, all.text);
+    gdn__textbuf_fini(&all);
+    gdn__textbuf_fini(&one);
     fixture_free(&fixture);
 }
 
@@ -118,6 +124,30 @@ static void columns_are_aligned_by_code_points(void **state)
                 "  r\xc3\xa9sum\xc3\xa9 \xe8\xb3\x87        waits 31.4 s for shared    acct/2 at "
                 "n1, held by P1 transfer 1\n"
                 "  victim: P1 transfer 1 at n1, youngest of 2\n");
+    fixture_free(&fixture);
+}
+
+/* Names too long for a column are not aligned, and there all the same. */
+static void names_too_long_to_align_are_told(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct gdn__textbuf out = {0};
+    char name[61];
+    memset(name, 'x', 60);
+    name[60] = '\0';
+    fixture_ring(&fixture, 2);
+    uint32_t process = fixture_process(&fixture, name, NULL);
+    for (size_t i = 0; i < 2; i++) {
+        fixture.edges[i].waiter = fixture.edges[i].holder = process;
+        fixture.edges[i].resource = fixture_resource(&fixture, name);
+    }
+    gdn__render_text(fixture_verdict(&fixture), &plain, &out);
+    char expected[512];
+    (void)snprintf(expected, sizeof expected,
+                   "\n  %s   waits 205 ms for exclusive %s at n2, held by %s\n", name, name, name);
+    assert_non_null(strstr(out.text, expected));
+    gdn__textbuf_fini(&out);
     fixture_free(&fixture);
 }
 
@@ -366,8 +396,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(text_tells_who_waits_for_what_where_and_since_when),
-        cmocka_unit_test(text_says_found_when_that_is_known),
+        cmocka_unit_test(one_deadlock_reads_as_it_does_among_others),
         cmocka_unit_test(columns_are_aligned_by_code_points),
+        cmocka_unit_test(names_too_long_to_align_are_told),
         cmocka_unit_test(waits_on_no_lock_are_told_in_words),
         cmocka_unit_test(the_text_says_how_several_lines_add_up),
         cmocka_unit_test(no_victim_is_said),
