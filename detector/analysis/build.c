@@ -94,7 +94,7 @@ static enum gdn_err is_met(struct state *s, size_t index, const struct gdn_cut_n
                            bool *met)
 {
     /* Any process may wake it on an open channel (RULES 10). */
-    *met = s->fold->mail.hears_more[s->fold->waits[index].node];
+    *met = need->met || s->fold->mail.hears_more[s->fold->waits[index].node];
     if (*met) return GDN_OK;
     enum gdn_err err = is_given_back(s, need, met);
     if (err != GDN_OK || *met) return err;

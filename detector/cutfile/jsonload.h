@@ -6,9 +6,6 @@
 
 #include "detector/cutfile/jsonin.h"
 
-/* Deepest nesting in "needs", with the outermost "all" that every wait has. */
-#define GDN__NEEDS_DEPTH_MAX 32
-
 /* Read @p length bytes of JSON. On success *cut is unchecked; caller frees with gdn_cut_free().
  * GDN_ERR_FORMAT or GDN_ERR_MEMORY; @p why is "PLACE: what is wrong". */
 enum gdn_err gdn__json_load(const char *text, size_t length, gdn_cut **cut, char *why,

@@ -282,6 +282,7 @@ static void put_leaf(struct save *save, const struct gdn_cut_need *need)
     if (need->home != GDN_NONE) put_party(save, "home", need->home);
     if (need->branch != GDN_NONE) put_party(save, "branch", need->branch);
     put_flag(save, "queued", need->queued);
+    put_flag(save, "x-met", need->met);
     gdn__jsonout_close(&save->json, '}');
 }
 
@@ -303,7 +304,7 @@ static void open_group(struct save *save, const struct gdn_cut_need *need)
 /* Prefix order back into nesting; owed[] counts the members still to come of each open group. */
 static void put_needs(struct save *save, const struct gdn_cut_need *needs, size_t count)
 {
-    uint32_t owed[GDN__NEEDS_DEPTH_MAX] = {0};
+    uint32_t owed[GDN_NEEDS_DEPTH_MAX] = {0};
     unsigned depth = 0;
     gdn__jsonout_key(&save->json, "needs");
     gdn__jsonout_open_flat(&save->json, '{');
@@ -312,7 +313,7 @@ static void put_needs(struct save *save, const struct gdn_cut_need *needs, size_
         if (depth > 0) owed[depth - 1]--;
         if (needs[i].kind != GDN_NEED_GROUP) {
             put_leaf(save, &needs[i]);
-        } else if (depth == GDN__NEEDS_DEPTH_MAX - 1) {
+        } else if (depth == GDN_NEEDS_DEPTH_MAX - 1) {
             save->err = GDN_ERR_LIMIT;
             return;
         } else {

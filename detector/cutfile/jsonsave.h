@@ -2,7 +2,8 @@
 /* A cut as a gordian-cut/1 document.
  *
  * What the format has no key for goes into keys that other readers ignore and jsonload reads back:
- * "x-label" (of a resource known by its id), "x-flags" (of a request), "x-observed" (of a node). */
+ * "x-label" (of a resource known by its id), "x-flags" (of a request or queue entry), "x-met" (of a
+ * need whose wake was taken), "x-observed" (of a node). docs/protocol.md lists them. */
 #ifndef GDN_CUTFILE_JSONSAVE_H
 #define GDN_CUTFILE_JSONSAVE_H
 

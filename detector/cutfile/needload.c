@@ -41,8 +41,8 @@ static bool load_group(struct gdn__jsonin *in, const json_t *object, unsigned de
     size_t count = json_array_size(members);
     if (count == 0) return gdn__refuse_key(in, key, "a group of needs is empty");
     if (count > UINT32_MAX) return gdn__refuse_key(in, key, "too many needs");
-    if (depth == GDN__NEEDS_DEPTH_MAX) {
-        return gdn__refuse(in, "needs are nested deeper than %d", GDN__NEEDS_DEPTH_MAX);
+    if (depth == GDN_NEEDS_DEPTH_MAX) {
+        return gdn__refuse(in, "needs are nested deeper than %d", GDN_NEEDS_DEPTH_MAX);
     }
     uint64_t at_least = keys == all ? count : 1;
     if (keys == some) {
@@ -77,6 +77,7 @@ static bool load_process_need(struct gdn__jsonin *in, const json_t *object)
     static const char *const keys[] = {"process", "resource", "branch", "queued", NULL};
     struct gdn_cut_need need = {
         .kind = GDN_NEED_PROCESS, .home = GDN_NONE, .branch = GDN_NONE, .resource = GDN_NONE};
+    need.met = json_is_true(json_object_get(object, "x-met"));
     return gdn__check_object(in, object, keys) &&
            gdn__take_process(in, object, "process", true, &need.process) &&
            gdn__take_resource(in, object, false, &need.resource) &&
@@ -94,7 +95,7 @@ static bool load_resource_need(struct gdn__jsonin *in, const json_t *object)
            gdn__take_party(in, object, "home", &need.home) && add_need(in, &need);
 }
 
-/* Recursion is bounded by GDN__NEEDS_DEPTH_MAX. */
+/* Recursion is bounded by GDN_NEEDS_DEPTH_MAX. */
 static bool load_need(struct gdn__jsonin *in, const json_t *value, unsigned depth)
 {
     if (json_is_string(value)) {

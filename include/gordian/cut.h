@@ -90,14 +90,8 @@ struct gdn_cut_home {
     size_t entry_first, entry_count;   /**< In the node's queue[], in queue order. */
 };
 
-enum gdn_need_kind {
-    GDN_NEED_PROCESS,  /**< Until that process ends (or its branch goes on). */
-    GDN_NEED_RESOURCE, /**< Until the home serves it. */
-    GDN_NEED_GROUP     /**< At least at_least of the next child_count needs. */
-};
-
 /** Needs stand in prefix order: a group is followed by its children. The needs of one wait are
- *  all needed (the outermost level is "all"). */
+ *  all needed (the outermost level is "all"), and nest at most GDN_NEEDS_DEPTH_MAX deep. */
 struct gdn_cut_need {
     enum gdn_need_kind kind;
     uint32_t process;  /**< GDN_NEED_PROCESS. */
@@ -108,6 +102,8 @@ struct gdn_cut_need {
     uint32_t at_least;    /**< GDN_NEED_GROUP. */
     uint32_t child_count; /**< GDN_NEED_GROUP: direct children. */
     bool queued;          /**< Exists only because of queue order. */
+    bool met;             /**< PROCESS: its wake has been taken. It stays where leaving it out
+                               would change which listing the next wake meets. */
 };
 
 /** A ticket that a process of this node waits on. */

@@ -93,14 +93,68 @@ struct gdn_request {
     uint64_t cookie; /**< Comes back with the ticket's items. */
 };
 
-/** One process waited for, by a direct wait. A wait ends when all of its needs are met. */
+enum gdn_need_kind {
+    GDN_NEED_PROCESS,  /**< Until that process ends (or its branch goes on). */
+    GDN_NEED_RESOURCE, /**< Until the home serves it; only in cuts. */
+    GDN_NEED_GROUP     /**< At least at_least of the count needs that follow it. */
+};
+
+/** What a direct wait is for: a process, or a group of needs. Needs are a flat array in prefix
+ *  order, a group before its members, and the array's outermost level is all-of:
+ *
+ *      struct gdn_need needs[] = {gdn_need_process(p),     p, and
+ *                                 gdn_need_any(2),         one of the next two:
+ *                                 gdn_need_process(q),       q,
+ *                                 gdn_need_all(2),           or both of
+ *                                 gdn_need_hold(r, acct),      r, for what it holds on acct,
+ *                                 gdn_need_process(s)};        and s
+ *
+ *  All zero but the process is a need of that process: the plain list of the common case. */
 struct gdn_need {
+    enum gdn_need_kind kind;
     gdn_process_id process;
     gdn_resource_id resource; /**< The hold it is about; used if has_resource. */
     bool has_resource;
-    bool branch; /**< Only until that process's work at this node goes on. */
-    bool queued; /**< Exists only because of queue order. */
+    bool branch;           /**< Only until that process's work at this node goes on. */
+    bool queued;           /**< Exists only because of queue order. */
+    const char *branch_at; /**< The same for its work at the node of that name; NULL: no. Copied. */
+    uint32_t at_least;     /**< Of a group; else 0, as the next. */
+    uint32_t count;        /**< Direct members of the group. */
 };
+
+static inline struct gdn_need gdn_need_process(gdn_process_id process)
+{
+    struct gdn_need need = {GDN_NEED_PROCESS, process, {{{0}}}, false, false, false, NULL, 0, 0};
+    return need;
+}
+
+/** Until @p process gives back what it holds on @p resource: a release in flight meets it. */
+static inline struct gdn_need gdn_need_hold(gdn_process_id process, gdn_resource_id resource)
+{
+    struct gdn_need need = {GDN_NEED_PROCESS, process, resource, true, false, false, NULL, 0, 0};
+    return need;
+}
+
+/** The head of a group: @p at_least of the @p count needs after it (a nested group is one). */
+static inline struct gdn_need gdn_need_at_least(uint32_t at_least, uint32_t count)
+{
+    gdn_process_id none = {{{0}}};
+    struct gdn_need need = gdn_need_process(none);
+    need.kind = GDN_NEED_GROUP;
+    need.at_least = at_least;
+    need.count = count;
+    return need;
+}
+
+static inline struct gdn_need gdn_need_any(uint32_t count)
+{
+    return gdn_need_at_least(1, count);
+}
+
+static inline struct gdn_need gdn_need_all(uint32_t count)
+{
+    return gdn_need_at_least(count, count);
+}
 
 /** What people and victim policies want to know of a process; fixed in a ticket when issued. */
 struct gdn_process_info {
@@ -111,7 +165,8 @@ struct gdn_process_info {
     bool abortable;
 };
 
-#define GDN_LEDGER_NEEDS_MAX 1024 /**< Needs of one direct wait. */
+#define GDN_LEDGER_NEEDS_MAX 1024 /**< Needs of one direct wait, groups counted. */
+#define GDN_NEEDS_DEPTH_MAX  32   /**< Levels of nesting; the outermost is the first. */
 
 /** A lock message and the peer it goes to. */
 struct gdn_outgoing {
@@ -159,9 +214,12 @@ GDN_API GDN_MUST_USE enum gdn_err gdn_ledger_request(gdn_ledger *ledger, uint32_
                                                      int64_t now_us, uint64_t *number,
                                                      struct gdn_message *out);
 
-/** T waits for all of @p needs, until it is woken for each, cancels or ends. A process listed
- *  twice must wake it twice. Copies. GDN_ERR_MEMORY, GDN_ERR_MISUSE (no needs), GDN_ERR_LIMIT
- *  (tickets_max, or more needs than GDN_LEDGER_NEEDS_MAX). */
+/** T waits until @p needs are met, cancels or ends. A wake by a process meets one listing of it,
+ *  the first that has not been met, wherever that stands: what is met does not depend on the order
+ *  in which wakes of different processes are taken. Copies. GDN_ERR_MEMORY, GDN_ERR_NAME (a
+ *  branch_at), GDN_ERR_MISUSE (no needs; a group that asks for none or for more than its members,
+ *  or whose members are missing; a resource need), GDN_ERR_LIMIT (tickets_max,
+ *  GDN_LEDGER_NEEDS_MAX, GDN_NEEDS_DEPTH_MAX). */
 GDN_API GDN_MUST_USE enum gdn_err gdn_ledger_wait_on(gdn_ledger *ledger, gdn_process_id process,
                                                      const struct gdn_need *needs, size_t count,
                                                      uint64_t cookie, int64_t now_us,

@@ -15,6 +15,7 @@
 #include "ledger.h"
 
 #include "mem.h"
+#include "needs.h"
 #include <gordian/cut.h>
 
 struct saved_holder {
@@ -195,31 +196,58 @@ static uint32_t write_process(const struct gdn_capture *capture, const struct gd
     return index;
 }
 
-static enum gdn_err write_need(const struct gdn_capture *capture, const struct gdn_need *from)
+/* Who is meant by a branch; GDN_NONE when out of memory. */
+static uint32_t branch_party(const struct gdn_capture *capture, const struct gdn_need *need)
 {
-    uint32_t here = capture->cut->nodes[capture->node].party;
-    struct gdn_cut_need need = {
-        .kind = GDN_NEED_PROCESS,
-        .process = gdn_cut_process(capture->cut, from->process, NULL),
-        .resource = GDN_NONE,
-        .home = GDN_NONE,
-        .branch = from->branch ? here : GDN_NONE,
-        .queued = from->queued,
-    };
-    if (need.process == GDN_NONE) return GDN_ERR_MEMORY;
+    if (need->branch_at != NULL) return gdn_cut_party(capture->cut, need->branch_at, 0);
+    return capture->cut->nodes[capture->node].party;
+}
+
+static enum gdn_err write_process_need(const struct gdn_capture *capture,
+                                       const struct gdn_need *from, struct gdn_cut_need *need)
+{
+    need->kind = GDN_NEED_PROCESS;
+    need->process = gdn_cut_process(capture->cut, from->process, NULL);
+    need->queued = from->queued;
+    if (need->process == GDN_NONE) return GDN_ERR_MEMORY;
+    if (from->branch || from->branch_at != NULL) {
+        need->branch = branch_party(capture, from);
+        if (need->branch == GDN_NONE) return GDN_ERR_MEMORY;
+    }
     if (from->has_resource) {
-        need.resource = gdn_cut_resource(capture->cut, from->resource, NULL);
-        if (need.resource == GDN_NONE) return GDN_ERR_MEMORY;
+        need->resource = gdn_cut_resource(capture->cut, from->resource, NULL);
+        if (need->resource == GDN_NONE) return GDN_ERR_MEMORY;
+    }
+    return GDN_OK;
+}
+
+static enum gdn_err write_need(const struct gdn_capture *capture, const struct gdn__need *from)
+{
+    struct gdn_cut_need need = {.kind = GDN_NEED_GROUP,
+                                .process = GDN_NONE,
+                                .resource = GDN_NONE,
+                                .home = GDN_NONE,
+                                .branch = GDN_NONE,
+                                .at_least = from->need.at_least,
+                                .child_count = from->need.count};
+    if (from->need.kind == GDN_NEED_PROCESS) {
+        enum gdn_err err = write_process_need(capture, &from->need, &need);
+        if (err != GDN_OK) return err;
+        need.met = from->missing == 0;
     }
     return gdn_cut_add_need(capture->cut, capture->node, &need);
 }
 
+/* What was met is left out where all are needed; in a group it counts, and stays. */
 static enum gdn_err write_direct_wait(const struct gdn_capture *capture, struct gdn_cut_wait *wait,
                                       const struct gdn__ticket *ticket)
 {
     enum gdn_err err = gdn_cut_add_wait(capture->cut, capture->node, wait);
     for (uint32_t i = 0; err == GDN_OK && i < ticket->need_count; i++) {
-        if (!ticket->tail[i].met) err = write_need(capture, &ticket->tail[i].need);
+        const struct gdn__need *need = &ticket->tail[i];
+        bool is_group = need->need.kind == GDN_NEED_GROUP;
+        if (!is_group && need->group == GDN__OUTERMOST && need->missing == 0) continue;
+        err = write_need(capture, need);
     }
     return err;
 }

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* A node's report as bytes, and back: homes, waits, channels. */
 #include "src/core/codec.h"
+#include "src/core/needs.h"
 
 #define WAITS_LISTED 0x01
 #define OBSERVED     0x02
+
+#define QUEUED 0x01
+#define MET    0x02
 
 #define INCOMING 0x01
 #define OPEN     0x02
@@ -137,37 +141,58 @@ static void put_wait(struct gdn__buffer *out, const struct gdn_cut_node *node,
         gdn__put_u32(out, need->units);
         gdn__put_u32(out, need->at_least);
         gdn__put_u32(out, need->child_count);
-        gdn__put_u8(out, need->queued);
+        gdn__put_u8(out, (uint8_t)((need->queued ? QUEUED : 0) | (need->met ? MET : 0)));
     }
+}
+
+static struct gdn_cut_need get_need(struct gdn__decoder *decoder)
+{
+    const gdn_cut *cut = decoder->cut;
+    uint8_t kind = gdn__get_u8(&decoder->in);
+    if (kind > GDN_NEED_GROUP) gdn__reader_fail(&decoder->in);
+    struct gdn_cut_need need = {.kind = (enum gdn_need_kind)kind};
+    need.process = get_index_or_none(decoder, cut->process_count);
+    need.resource = get_index_or_none(decoder, cut->resource_count);
+    need.home = get_index_or_none(decoder, cut->party_count);
+    need.branch = get_index_or_none(decoder, cut->party_count);
+    need.units = gdn__get_u32(&decoder->in);
+    need.at_least = gdn__get_u32(&decoder->in);
+    need.child_count = gdn__get_u32(&decoder->in);
+    uint8_t flags = gdn__get_flags(decoder, QUEUED | MET);
+    need.queued = (flags & QUEUED) != 0;
+    need.met = (flags & MET) != 0;
+    return need;
+}
+
+static bool is_whole_need(const struct gdn_cut_need *need)
+{
+    switch (need->kind) {
+    case GDN_NEED_PROCESS:
+        return need->process != GDN_NONE;
+    case GDN_NEED_RESOURCE:
+        return need->resource != GDN_NONE && !need->met;
+    case GDN_NEED_GROUP:
+        return need->at_least >= 1 && need->at_least <= need->child_count && !need->met;
+    }
+    return false;
 }
 
 /* Children are counted off so that a group never reaches beyond its wait. */
 static void get_needs(struct gdn__decoder *decoder, uint32_t node, uint32_t count)
 {
-    const gdn_cut *cut = decoder->cut;
-    uint64_t owed = 0; /* Children of groups read so far that have not come yet. */
+    struct gdn__nesting nesting = {0};
     for (uint32_t i = 0; i < count && !decoder->in.failed; i++) {
-        uint8_t kind = gdn__get_u8(&decoder->in);
-        if (kind > GDN_NEED_GROUP) gdn__reader_fail(&decoder->in);
-        struct gdn_cut_need need = {.kind = (enum gdn_need_kind)kind};
-        need.process = get_index_or_none(decoder, cut->process_count);
-        need.resource = get_index_or_none(decoder, cut->resource_count);
-        need.home = get_index_or_none(decoder, cut->party_count);
-        need.branch = get_index_or_none(decoder, cut->party_count);
-        need.units = gdn__get_u32(&decoder->in);
-        need.at_least = gdn__get_u32(&decoder->in);
-        need.child_count = gdn__get_u32(&decoder->in);
-        need.queued = get_bool(decoder);
-        if (owed > 0) owed--;
-        if (need.kind == GDN_NEED_GROUP) owed += need.child_count;
-        bool whole = need.kind == GDN_NEED_PROCESS ? need.process != GDN_NONE
-                     : need.kind == GDN_NEED_RESOURCE
-                         ? need.resource != GDN_NONE
-                         : need.at_least >= 1 && need.at_least <= need.child_count;
-        if (!whole || owed > count - i - 1) gdn__reader_fail(&decoder->in);
+        struct gdn_cut_need need = get_need(decoder);
+        (void)gdn__nesting_next(&nesting);
+        bool fits = is_whole_need(&need);
+        if (fits && need.kind == GDN_NEED_GROUP) {
+            fits = need.child_count < count - i && gdn__nesting_open(&nesting, i, need.child_count);
+        }
+        if (!fits) gdn__reader_fail(&decoder->in);
         if (!decoder->in.failed)
             gdn__decoder_check(decoder, gdn_cut_add_need(decoder->cut, node, &need));
     }
+    if (!gdn__nesting_is_complete(&nesting)) gdn__reader_fail(&decoder->in);
 }
 
 static void get_wait(struct gdn__decoder *decoder, uint32_t node)

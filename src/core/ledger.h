@@ -8,6 +8,7 @@
  *     ledger_home.c    the manager's verbs
  *     ledger_apply.c   lock messages that arrived
  *     ledger_peers.c   a peer is lost; orphans
+ *     needs.c          what a direct wait is for
  *     capture.c        recording for a round
  *
  *     process -- account (one for each peer it deals with) -+- tickets: ours, homed at the peer
@@ -60,9 +61,12 @@ enum gdn__ticket_state {
     GDN__TICKET_GRANTED
 };
 
+/* See needs.h. */
 struct gdn__need {
     struct gdn_need need;
-    bool met;
+    uint32_t group;   /* Index of the group it is a member of; GDN__OUTERMOST: of none. */
+    uint32_t missing; /* How many of a group's members must still be met; a process: 1 until it
+                         has woken. */
 };
 
 struct gdn__ticket {
@@ -80,9 +84,9 @@ struct gdn__ticket {
     uint32_t orphan_of; /* The lost peer that had issued it; 0: no orphan. */
     uint8_t mode;
     uint8_t flags;
-    uint32_t need_count; /* 0: not a direct wait. */
-    uint32_t unmet_count;
-    struct gdn__need tail[]; /* A direct wait's needs, or a label's characters. */
+    uint32_t need_count;  /* 0: not a direct wait. */
+    uint32_t unmet_count; /* Needs of the outermost level that are not met. */
+    struct gdn__need tail[]; /* A direct wait's needs and its names; or a label's characters. */
 };
 
 struct gdn__entry {

@@ -4,6 +4,8 @@
  * What no correct peer sends is told from that and refused. */
 #include "ledger.h"
 
+#include "needs.h"
+
 #define REQUEST_FLAGS (GDN_REQUEST_BRIEF | GDN_REQUEST_FRONT | GDN_REQUEST_NO_WAIT)
 
 static enum gdn_err crossed(struct gdn_ledger *ledger)
@@ -151,23 +153,12 @@ static enum gdn_err apply_grant(struct gdn_ledger *ledger, uint32_t peer,
     return GDN_OK;
 }
 
-static struct gdn__need *unmet_need(struct gdn__ticket *ticket, gdn_process_id by)
-{
-    for (uint32_t i = 0; i < ticket->need_count; i++) {
-        struct gdn__need *need = &ticket->tail[i];
-        if (!need->met && gdn__same_process(need->need.process, by)) return need;
-    }
-    return NULL;
-}
-
 /* One listing of the waker is met in one ticket (RULES 4). False: it is listed no more. */
 static bool wake_direct(struct gdn_ledger *ledger, struct gdn__ticket *ticket, gdn_process_id by,
                         struct gdn_effect *effect)
 {
-    struct gdn__need *need = unmet_need(ticket, by);
-    if (need == NULL) return false;
-    need->met = true;
-    if (--ticket->unmet_count == 0) {
+    if (!gdn__needs_meet(ticket, by)) return false;
+    if (ticket->unmet_count == 0) {
         tell_of_ticket(effect, GDN_EFFECT_WOKEN, ticket);
         end_ticket(ledger, ticket);
     }

@@ -3,6 +3,7 @@
 #include "ledger.h"
 
 #include "mem.h"
+#include "needs.h"
 
 #define REQUEST_FLAGS (GDN_REQUEST_BRIEF | GDN_REQUEST_FRONT | GDN_REQUEST_NO_WAIT)
 
@@ -105,20 +106,20 @@ enum gdn_err gdn_ledger_wait_on(gdn_ledger *ledger, gdn_process_id process,
                                 const struct gdn_need *needs, size_t count, uint64_t cookie,
                                 int64_t now_us, uint64_t *number)
 {
-    if (count == 0) return GDN_ERR_MISUSE;
-    if (count > GDN_LEDGER_NEEDS_MAX || gdn__ledger_is_full(ledger, 1)) return GDN_ERR_LIMIT;
+    size_t tail_bytes;
+    enum gdn_err err = gdn__needs_check(needs, count, &tail_bytes);
+    if (err != GDN_OK) return err;
+    if (gdn__ledger_is_full(ledger, 1)) return GDN_ERR_LIMIT;
 
     struct gdn__account *account = gdn__account_open(ledger, process, 0);
     if (account == NULL) return GDN_ERR_MEMORY;
-    struct gdn__ticket *ticket =
-        gdn__ticket_prepare(ledger, account, count * sizeof(struct gdn__need));
+    struct gdn__ticket *ticket = gdn__ticket_prepare(ledger, account, tail_bytes);
     if (ticket == NULL) {
         gdn__account_settle(ledger, account);
         return GDN_ERR_MEMORY;
     }
 
-    for (size_t i = 0; i < count; i++) ticket->tail[i].need = needs[i];
-    ticket->need_count = ticket->unmet_count = (uint32_t)count;
+    gdn__needs_copy(ticket, needs, count);
     ticket->cookie = cookie;
     ticket->state = GDN__TICKET_WAITING;
     gdn__ticket_issue(ledger, ticket, now_us);

@@ -69,6 +69,7 @@ static bool add_waits(gdn_cut *cut, uint32_t node)
     resource.units = 2;
     about.home = about.branch = GDN_NONE;
     branch.resource = branch.home = GDN_NONE;
+    branch.met = true;
     whole.resource = whole.home = whole.branch = GDN_NONE;
     const struct gdn_cut_need *needs[] = {&whole, &any, &branch, &both, &resource, &about};
     if (gdn_cut_add_wait(cut, node, &lock) != GDN_OK) return false;
@@ -239,6 +240,7 @@ static void assert_same_waits(const struct gdn_cut_node *a, const struct gdn_cut
         SAME(at_least);
         SAME(child_count);
         SAME(queued);
+        SAME(met);
     }
 }
 

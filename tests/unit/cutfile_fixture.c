@@ -30,7 +30,7 @@ const char everything[] =
     "'waits': [{'process': 'P', 'ticket': '3', 'needs': {'all': ['Q', {'any': ["
     "{'process': 'R', 'branch': 'n2', 'queued': true, 'resource': 'r7'}, "
     "{'resource': 'r8', 'home': 'n2'}, {'all': ['S', 'T1']}]}, {'at_least': 2, 'of': "
-    "['A', 'B', 'C']}]}, 'waited_ms': 40}, {'process': 'T1', 'ticket': '4', 'resource': 'r9', "
+    "['A', {'process': 'B', 'x-met': true}, 'C']}]}, 'waited_ms': 40}, {'process': 'T1', 'ticket': '4', 'resource': 'r9', "
     "'home': 'n2', 'mode': 'r', 'waited_ms': 1}], "
     "'channels': [{'from': 'n2', 'incarnation': '8', 'taken': '17', 'untagged': '1', 'open': true, "
     "'messages': [{'verb': 'request', 'process': 'T5', 'resource': 'r1', 'mode': 'r', "

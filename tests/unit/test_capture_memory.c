@@ -48,9 +48,11 @@ static void fill(gdn_ledger *ledger)
     hold(ledger, "T0", "q", X);
     ask(ledger, 0, "T1", "r", X);
     ask(ledger, 3, "T2", "s", X);
-    const struct gdn_need need = {.process = P("A"), .has_resource = true, .resource = R("z")};
+    struct gdn_need needs[] = {gdn_need_any(2), gdn_need_hold(P("A"), R("z")),
+                               gdn_need_process(P("B"))};
+    needs[2].branch_at = "n5";
     uint64_t number;
-    assert_ok(gdn_ledger_wait_on(ledger, P("T3"), &need, 1, 0, 0, &number));
+    assert_ok(gdn_ledger_wait_on(ledger, P("T3"), needs, 3, 0, 0, &number));
 }
 
 static enum gdn_err record_all(gdn_ledger *ledger, gdn_cut *cut)

@@ -104,9 +104,11 @@ static enum gdn_err do_remote_request(gdn_ledger *ledger)
 
 static enum gdn_err do_wait_on(gdn_ledger *ledger)
 {
-    const struct gdn_need needs[2] = {{.process = P("A")}, {.process = P("B")}};
+    struct gdn_need needs[4] = {gdn_need_process(P("A")), gdn_need_any(2), gdn_need_process(P("B")),
+                                gdn_need_process(P("C"))};
+    needs[0].branch_at = "n2";
     uint64_t number;
-    return gdn_ledger_wait_on(ledger, P("new"), needs, 2, 0, 0, &number);
+    return gdn_ledger_wait_on(ledger, P("new"), needs, 4, 0, 0, &number);
 }
 
 static enum gdn_err do_describe(gdn_ledger *ledger)
