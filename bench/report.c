@@ -28,6 +28,53 @@ void report_measure(struct report_row *row, double *us, size_t count)
     row->p99_us = report_percentile(us, count, 99);
 }
 
+bool report_measure_rate(struct report_rate *rate, double *per_second,
+                         const double *peer_per_second, size_t count)
+{
+    rate->ratio = 0;
+    if (peer_per_second != NULL) {
+        double *ratios = calloc(count, sizeof *ratios);
+        if (ratios == NULL) return false;
+        for (size_t i = 0; i < count; i++) ratios[i] = per_second[i] / peer_per_second[i];
+        qsort(ratios, count, sizeof *ratios, compare_doubles);
+        rate->ratio = report_percentile(ratios, count, 50);
+        free(ratios);
+    }
+    qsort(per_second, count, sizeof *per_second, compare_doubles);
+    rate->count = count;
+    rate->min = per_second[0];
+    rate->median = report_percentile(per_second, count, 50);
+    rate->max = per_second[count - 1];
+    return true;
+}
+
+void report_rate_heading(FILE *out)
+{
+    fprintf(out, "%-10s %-14s %5s %7s %10s %10s %10s %9s\n", "bench", "subject", "bytes", "turns",
+            "min /s", "median /s", "max /s", "x bare");
+}
+
+void report_rate_line(FILE *out, const struct report_rate *rate)
+{
+    fprintf(out, "%-10s %-14s %5zu %7zu %10.0f %10.0f %10.0f", rate->bench, rate->subject,
+            rate->bytes, rate->count, rate->min, rate->median, rate->max);
+    if (rate->ratio > 0) fprintf(out, " %9.2f", rate->ratio);
+    fputc('\n', out);
+    fflush(out);
+}
+
+bool report_rate_json(FILE *out, const struct report_rate *rate)
+{
+    fprintf(out,
+            "{\"bench\": \"%s\", \"subject\": \"%s\", \"bytes\": %zu, \"count\": %zu, "
+            "\"min_per_s\": %.0f, \"median_per_s\": %.0f, \"max_per_s\": %.0f",
+            rate->bench, rate->subject, rate->bytes, rate->count, rate->min, rate->median,
+            rate->max);
+    if (rate->ratio > 0) fprintf(out, ", \"ratio\": %.3f", rate->ratio);
+    fprintf(out, "}\n");
+    return fflush(out) == 0 && !ferror(out);
+}
+
 void report_heading(FILE *out)
 {
     fprintf(out, "%-10s %-14s %5s %7s %10s %10s %9s\n", "bench", "subject", "nodes", "count",

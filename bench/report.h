@@ -26,6 +26,27 @@ double report_percentile(const double *sorted, size_t count, double percent);
 /** Sorts @p us and fills in count, median and 99th percentile. @p count at least 1. */
 void report_measure(struct report_row *row, double *us, size_t count);
 
+/** One series of rates, taken in turns with its peer's. */
+struct report_rate {
+    const char *bench;       /**< "rate tcp". Plain text without quotes. */
+    const char *subject;     /**< As in struct report_row. */
+    size_t bytes;            /**< Of one message. */
+    size_t count;            /**< Turns. */
+    double min, median, max; /**< Messages per second. */
+    double ratio; /**< Median, over the turns, of the rate by the peer's of the same turn; 0: there
+                       is no peer. */
+};
+
+/** Fills in count, min, median and max; and the ratio, unless @p peer_per_second is NULL. Sorts
+ *  @p per_second. @p count at least 1. False: out of memory. */
+bool report_measure_rate(struct report_rate *rate, double *per_second,
+                         const double *peer_per_second, size_t count);
+
+void report_rate_heading(FILE *out);
+void report_rate_line(FILE *out, const struct report_rate *rate);
+/** As report_json(). */
+bool report_rate_json(FILE *out, const struct report_rate *rate);
+
 void report_heading(FILE *out);
 void report_line(FILE *out, const struct report_row *row);
 
