@@ -2,9 +2,10 @@
 /** @file node.h  What a lock manager links: one node of the system, with its sockets and its
  * thread.
  *
- *  A node is a site (gordian/site.h: ledger, snapshots, channels, inbox) behind a mutex, with an
- *  engine thread that owns every ZeroMQ socket. Snapshots run on that thread alone, so a blocked
- *  or slow application delays no round.
+ *  A node is a site (gordian/site.h: ledger, snapshots, channels, inbox) and its ZeroMQ sockets
+ *  behind a mutex, with an engine thread of the library's own. A thread that sends or takes does
+ *  the engine's work where it comes by; the engine does what is left, so a blocked or slow
+ *  application delays no round.
  *
  *      worker threads                 one manager thread, or more
  *      gdn_request -> ticket          gdn_take -> REQUESTED, RELEASED: loop gdn_next, gdn_grant
@@ -61,8 +62,8 @@ struct gdn_node_options {
 GDN_API GDN_MUST_USE enum gdn_err gdn_node_open(const struct gdn_node_options *options,
                                                 gdn_node **node, char *why, size_t why_bytes);
 
-/** From now on gdn_take() and gdn_await() return GDN_ERR_CLOSED, also to threads that wait in them.
- *  Call it, join your threads, then close. */
+/** From now on gdn_take() and gdn_await() return GDN_ERR_CLOSED, also to threads that wait in them,
+ *  and the descriptor stays readable. Call it, join your threads, then close. */
 GDN_API void gdn_node_stop(gdn_node *node);
 
 /** Say goodbye to the peers, end the thread, free everything. Takes at most a second. No other
@@ -167,8 +168,8 @@ GDN_API GDN_MUST_USE enum gdn_err gdn_take(gdn_node *node, struct gdn_item *item
 /** Frees a payload; harmless for all other items. */
 GDN_API void gdn_item_fini(struct gdn_item *item);
 
-/** A descriptor to poll for reading: readable exactly while something waits to be taken. What
- *  waits may take effect without an item (a cancel, a grant that crossed its cancel), so poll, then
+/** A descriptor to poll for reading: readable exactly while something waits to be taken, and for
+ *  good after gdn_node_stop(). What waits may take effect without an item (a cancel, a grant that crossed its cancel), so poll, then
  *  gdn_take() with timeout 0. Close-on-exec. Never read or close it. -1 in a forked child. */
 GDN_API int gdn_node_descriptor(const gdn_node *node);
 

@@ -29,7 +29,6 @@ struct gdn__mesh {
     struct gdn__map by_id;          /* Live peers with a name -> number. */
     struct gdn__link ready;         /* Peers for which something may wait for a pack. */
     struct gdn__agenda agenda;      /* When each peer wants to be looked at. */
-    bool deadline_moved;            /* It is earlier than the last pack said. */
     bool closing;                   /* Say goodbye with the next pack. */
     struct gdn__buffer out;
     struct gdn__packed *packed;

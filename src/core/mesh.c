@@ -188,14 +188,12 @@ void gdn__mesh_touch(gdn__mesh *mesh, uint32_t number)
     if (peer->state == GDN__PEER_LOST) return;
     int64_t wanted = deadline_of(peer);
     if (wanted == peer->wakes.due_us) return;
-    /* The host waits for a later moment: tell it. */
-    if (wanted < gdn__agenda_deadline(&mesh->agenda)) mesh->deadline_moved = true;
     gdn__agenda_set(&mesh->agenda, &peer->wakes, wanted);
 }
 
 bool gdn__mesh_wants_to_send(const gdn__mesh *mesh)
 {
-    return gdn__link_is_used(&mesh->ready) || mesh->closing || mesh->deadline_moved;
+    return gdn__link_is_used(&mesh->ready) || mesh->closing || mesh->links_taken < mesh->link_count;
 }
 
 /* Records what was appended to @c out since @p at as a frame. */
@@ -278,7 +276,6 @@ size_t gdn__mesh_pack(gdn__mesh *mesh, int64_t now_us, const struct gdn__packed 
         pack_peer(mesh, peer, now_us);
         gdn__agenda_set(&mesh->agenda, &peer->wakes, deadline_of(peer));
     }
-    mesh->deadline_moved = false;
     mesh->closing = false;
     *frames = mesh->packed;
     *bytes = mesh->out.bytes;

@@ -243,7 +243,7 @@ static void hand_out(gdn_site *site, struct gdn_actions *actions)
     int64_t suspicion = suspicion_deadline(site);
     int64_t mesh = gdn__mesh_deadline(site->mesh);
     actions->deadline_us = suspicion < mesh ? suspicion : mesh;
-    actions->wants_to_send = gdn__mesh_wants_to_send(site->mesh) || site->fresh_wait;
+    actions->wants_to_send = gdn__mesh_wants_to_send(site->mesh);
     actions->items_waiting = gdn__site_items_waiting(site);
     actions->peers_changed = site->peers_changed;
     if (site->log.length > 0 && !site->log.failed) {
@@ -269,7 +269,6 @@ static enum gdn_err step(gdn_site *site, const struct gdn_event *event, struct g
     case GDN_EVENT_FRAME_RECEIVED:
         return step_frame_received(site, event);
     case GDN_EVENT_LINKS_READY:
-        site->fresh_wait = false;
         hand_out_dials(site, actions);
         hand_out_frames(site, actions);
         return GDN_OK;

@@ -52,7 +52,6 @@ struct gdn_site {
     int64_t suspected_at_us; /* When detectors were last told of a long wait. */
     bool suspected;
     bool peers_changed;
-    bool fresh_wait; /* A wait began: the host's deadline may have to move. */
     uint64_t messages_sent, messages_taken;
     uint64_t rounds_reported, rounds_abandoned, frames_refused;
 

@@ -86,7 +86,6 @@ static enum gdn_err request(gdn_site *site, gdn_node_id home, const struct gdn_r
     if (request->label != NULL && !gdn_name_is_valid(request->label)) return GDN_ERR_NAME;
     enum gdn_err err = peer_of(site, home, &peer);
     if (err != GDN_OK) return err;
-    site->fresh_wait = true;
     if (peer == 0) return request_here(site, request, ticket);
     err = check_window(site, peer);
     if (err != GDN_OK) return err;
@@ -105,7 +104,6 @@ static enum gdn_err wait_on(gdn_site *site, const struct gdn_event *event, gdn_t
                                           event->as.waited_on.needs, event->as.waited_on.count,
                                           event->as.waited_on.cookie, site->now_us, &number);
     if (err != GDN_OK) return err;
-    site->fresh_wait = true;
     *ticket = own_ticket(site, number);
     return GDN_OK;
 }

@@ -1,112 +1,101 @@
 /* SPDX-License-Identifier: MIT */
-/* The thread that owns every socket: receive, step, carry out the actions in order, wait until the
- * deadline. Nothing of the protocol is here. */
+/* The thread that is always there: it receives, sends what others left to it, and knows the time.
+ * Nothing of the protocol is here. */
 #include "src/node/node.h"
 
-#include "src/core/mem.h"
 #include <errno.h>
-#include <stdio.h>
-#include <unistd.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/timerfd.h>
 
-#define FRAMES_AT_ONCE 64 /* Received before what they caused is sent. */
-
-static void log_line(gdn_node *node, const char *line)
+static bool watch(const gdn_node *node, int fd)
 {
-    if (node->log.write != NULL) node->log.write(node->log.context, GDN_LOG_WARNING, line);
+    struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+    return epoll_ctl(node->engine_fd, EPOLL_CTL_ADD, fd, &event) == 0;
 }
 
-static void step(gdn_node *node, struct gdn_event event)
+bool gdn__engine_init(gdn_node *node)
 {
-    struct gdn_actions actions;
-    char *log;
-    pthread_mutex_lock(&node->mutex);
-    event.now_us = gdn__now_us();
-    enum gdn_err err = gdn__node_step(node, &event, &actions, &log);
-    pthread_mutex_unlock(&node->mutex);
-    gdn__node_tell(node, log);
-    (void)err; /* A refused frame was counted and said why. */
+    node->kick_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    node->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    node->engine_fd = epoll_create1(EPOLL_CLOEXEC);
+    return node->kick_fd >= 0 && node->timer_fd >= 0 && node->engine_fd >= 0 &&
+           watch(node, node->kick_fd) && watch(node, node->timer_fd) &&
+           watch(node, node->wires.inbox_fd);
 }
 
-static void receive_frames(gdn_node *node)
+void gdn__engine_watch(gdn_node *node, bool inbox)
 {
-    struct gdn__arrived arrived;
-    for (int i = 0; i < FRAMES_AT_ONCE && gdn__wires_receive(&node->wires, &arrived); i++) {
-        struct gdn_event event = {.type = GDN_EVENT_FRAME_RECEIVED};
-        event.as.frame.bytes = arrived.bytes;
-        event.as.frame.length = arrived.length;
-        event.as.frame.from = arrived.from;
-        step(node, event);
+    struct epoll_event event = {.events = inbox ? EPOLLIN : 0, .data.fd = node->wires.inbox_fd};
+    (void)epoll_ctl(node->engine_fd, EPOLL_CTL_MOD, node->wires.inbox_fd, &event);
+}
+
+/* Only ever earlier: one that rings too early is set again by the engine. */
+void gdn__node_set_timer(gdn_node *node)
+{
+    if (node->deadline_us >= node->timer_us) return;
+    int64_t at_us = node->deadline_us > 0 ? node->deadline_us : 1; /* 0 would turn it off. */
+    struct itimerspec at = {
+        .it_value = {.tv_sec = at_us / 1000000, .tv_nsec = at_us % 1000000 * 1000}};
+    if (timerfd_settime(node->timer_fd, TFD_TIMER_ABSTIME, &at, NULL) == 0) {
+        node->timer_us = node->deadline_us;
     }
 }
 
-/* Under the mutex, so what goes wrong is left in @p why for later; the last one counts. */
-static void open_links(gdn_node *node, const struct gdn_actions *actions, char *why,
-                       size_t why_bytes)
+/* Without the mutex, until there is something to do. */
+static void sleep_until_woken(gdn_node *node)
 {
-    char reason[512];
-    for (size_t i = 0; i < actions->dial_count; i++) {
-        reason[0] = '\0';
-        enum gdn_err err = gdn__wires_dial(&node->wires, actions->dials[i].link,
-                                           actions->dials[i].endpoint, reason, sizeof reason);
-        if (err == GDN_OK) continue;
-        (void)snprintf(why, why_bytes, "%s", reason[0] != '\0' ? reason : gdn_err_text(err));
+    struct epoll_event events[3];
+    node->awake = false;
+    gdn__node_set_timer(node);
+    gdn__node_unlock(node);
+    int count = epoll_wait(node->engine_fd, events, 3, -1);
+    gdn__node_lock(node);
+    node->awake = true;
+    for (int i = 0; i < count; i++) {
+        int fd = events[i].data.fd;
+        if (fd == node->kick_fd) gdn__lower(fd);
+        if (fd == node->timer_fd) {
+            gdn__lower(fd);
+            node->timer_us = INT64_MAX;
+        }
     }
-}
-
-static void lower_kick(gdn_node *node)
-{
-    uint64_t count;
-    while (read(node->kick_fd, &count, sizeof count) < 0 && errno == EINTR) continue;
-}
-
-/* Send what waits. The frames are ours until the next LINKS_READY, which only this thread says.
- * Returns the deadline. */
-static int64_t send_frames(gdn_node *node, bool *closing)
-{
-    struct gdn_actions actions;
-    char why[512] = "";
-    char *log;
-    pthread_mutex_lock(&node->mutex);
-    if (node->kicked) lower_kick(node);
     node->kicked = false;
-    *closing = node->closing;
-    struct gdn_event event = {.type = GDN_EVENT_LINKS_READY, .now_us = gdn__now_us()};
-    enum gdn_err err = gdn__node_step(node, &event, &actions, &log);
-    open_links(node, &actions, why, sizeof why); /* Borrowed until the next step. */
-    pthread_mutex_unlock(&node->mutex);
-    gdn__node_tell(node, log);
-    if (why[0] != '\0') log_line(node, why);
-    (void)err;
-    for (size_t i = 0; i < actions.frame_count; i++) {
-        /* A frame that its link does not take is resent by the channel. */
-        (void)gdn__wires_send(&node->wires, actions.frames[i].link, actions.frames[i].bytes,
-                              actions.frames[i].length);
-    }
-    return actions.deadline_us;
 }
 
-static void wait_until(gdn_node *node, int64_t deadline_us)
+static void let_others_in(gdn_node *node)
 {
-    int64_t timeout_us = -1;
-    if (deadline_us != INT64_MAX) {
-        timeout_us = deadline_us - gdn__now_us();
-        if (timeout_us < 0) timeout_us = 0;
+    gdn__node_unlock(node);
+    gdn__node_lock(node);
+}
+
+/* True when it ended before all was received. */
+static bool turn(gdn_node *node)
+{
+    struct gdn_actions actions = {.items_waiting = SIZE_MAX};
+    bool more = !node->watched && gdn__node_receive(node, &actions.items_waiting);
+    int64_t now_us = gdn__now_us();
+    if (node->deadline_us <= now_us) {
+        struct gdn_event event = {.type = GDN_EVENT_TIME_PASSED, .now_us = now_us};
+        (void)!gdn__node_step(node, &event, &actions);
     }
-    (void)gdn__wires_wait(&node->wires, node->kick_fd, timeout_us);
+    if (actions.items_waiting != SIZE_MAX) gdn__node_show_items(node, actions.items_waiting);
+    gdn__node_send(node);
+    return more;
 }
 
 void *gdn__engine_run(void *opened)
 {
     gdn_node *node = opened;
-    bool closing = false;
-    while (!closing) {
-        int64_t deadline_us = send_frames(node, &closing);
-        if (closing) break;
-        wait_until(node, deadline_us);
-        receive_frames(node);
-        if (deadline_us <= gdn__now_us()) {
-            step(node, (struct gdn_event){.type = GDN_EVENT_TIME_PASSED});
+    gdn__node_lock(node);
+    while (!node->closing) {
+        if (turn(node)) {
+            let_others_in(node);
+        } else if (!node->closing) {
+            sleep_until_woken(node);
         }
     }
+    gdn__node_send(node); /* Goodbyes. */
+    gdn__node_unlock(node);
     return NULL;
 }

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -19,84 +20,57 @@ int64_t gdn__now_us(void)
     return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
-/* ---- The log ---- */
-
-/* A copy to be told after the mutex is free. Without memory the lines are lost. */
-static char *copy_log(const gdn_node *node, const struct gdn_actions *actions)
+struct timespec gdn__time_in(int timeout_ms)
 {
-    if (actions->log == NULL || node->log.write == NULL) return NULL;
-    return gdn__strdup(&node->allocator, actions->log);
-}
-
-void gdn__node_tell(const gdn_node *node, char *log)
-{
-    if (log == NULL) return;
-    for (char *line = log, *end; (end = strchr(line, '\n')) != NULL; line = end + 1) {
-        *end = '\0';
-        bool warning = line[0] == '!';
-        node->log.write(node->log.context, warning ? GDN_LOG_WARNING : GDN_LOG_INFO,
-                        warning ? line + 1 : line);
+    struct timespec deadline;
+    clock_gettime(CLOCK_MONOTONIC, &deadline);
+    if (timeout_ms < 0) return deadline;
+    deadline.tv_sec += timeout_ms / 1000;
+    deadline.tv_nsec += (long)(timeout_ms % 1000) * 1000000;
+    if (deadline.tv_nsec >= 1000000000) {
+        deadline.tv_sec++;
+        deadline.tv_nsec -= 1000000000;
     }
-    gdn__free(&node->allocator, log);
+    return deadline;
 }
 
-/* ---- Stepping ---- */
+/* ---- Forks ---- */
 
-static void raise_fd(int fd)
+/* A page that the kernel clears in a forked child tells a fork without a system call. */
+static const unsigned char *new_wiped_page(void)
 {
-    uint64_t one = 1;
-    while (write(fd, &one, sizeof one) < 0 && errno == EINTR) continue;
-}
-
-static void lower_fd(int fd)
-{
-    uint64_t count;
-    while (read(fd, &count, sizeof count) < 0 && errno == EINTR) continue;
-}
-
-/* The descriptor is readable exactly while an item waits. */
-static void show_items(gdn_node *node, size_t items_waiting)
-{
-    if (items_waiting > 0) pthread_cond_signal(&node->items);
-    if ((items_waiting > 0) == node->readable) return;
-    node->readable = items_waiting > 0;
-    if (node->readable) {
-        raise_fd(node->items_fd);
-    } else {
-        lower_fd(node->items_fd);
+    size_t bytes = (size_t)sysconf(_SC_PAGESIZE);
+    unsigned char *page =
+        mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (page == MAP_FAILED) return NULL;
+    if (madvise(page, bytes, MADV_WIPEONFORK) != 0) { /* Before Linux 4.14. */
+        (void)munmap(page, bytes);
+        return NULL;
     }
+    page[0] = 1;
+    return page;
 }
 
-enum gdn_err gdn__node_step(gdn_node *node, const struct gdn_event *event,
-                            struct gdn_actions *actions, char **log)
+static void free_wiped_page(const unsigned char *page)
 {
-    enum gdn_err err = gdn_site_step(node->site, event, actions);
-    show_items(node, actions->items_waiting);
-    if (actions->peers_changed) pthread_cond_broadcast(&node->peers);
-    if (actions->wants_to_send && !node->kicked && event->type != GDN_EVENT_FRAME_RECEIVED &&
-        event->type != GDN_EVENT_TIME_PASSED) {
-        node->kicked = true;
-        raise_fd(node->kick_fd);
-    }
-    *log = copy_log(node, actions);
-    return err;
+    if (page != NULL) (void)munmap((void *)(uintptr_t)page, (size_t)sysconf(_SC_PAGESIZE));
 }
 
-static bool is_forked(const gdn_node *node)
+bool gdn__node_is_forked(const gdn_node *node)
 {
-    return node->pid != getpid();
+    return node->alive != NULL ? *node->alive == 0 : node->pid != getpid();
 }
 
-/* One verb: lock, step, unlock, tell. */
+/* One verb: lock, step, send, unlock. */
 static enum gdn_err verb(gdn_node *node, struct gdn_event event, struct gdn_actions *actions)
 {
-    char *log;
-    if (is_forked(node)) return GDN_ERR_FORKED;
-    pthread_mutex_lock(&node->mutex);
+    if (gdn__node_is_forked(node)) return GDN_ERR_FORKED;
+    gdn__node_lock(node);
     event.now_us = gdn__now_us();
-    enum gdn_err err = gdn__node_step(node, &event, actions, &log);
-    pthread_mutex_unlock(&node->mutex);
-    gdn__node_tell(node, log);
+    enum gdn_err err = gdn__node_step(node, &event, actions);
+    gdn__node_show_items(node, actions->items_waiting);
+    gdn__node_finish_turn(node, actions, event.now_us);
+    gdn__node_unlock(node);
     return err;
 }
 
@@ -136,8 +110,7 @@ static enum gdn_err check_options(const struct gdn_node_options *options, char *
 static enum gdn_err make_descriptors(gdn_node *node, char *why, size_t why_bytes)
 {
     node->items_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    node->kick_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (node->items_fd >= 0 && node->kick_fd >= 0) return GDN_OK;
+    if (node->items_fd >= 0 && gdn__engine_init(node)) return GDN_OK;
     return refuse(GDN_ERR_SYSTEM, why, why_bytes, "node %s: no descriptor: %s", node->name,
                   strerror(errno));
 }
@@ -147,7 +120,12 @@ static void init_conditions(gdn_node *node)
     pthread_condattr_t monotonic;
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_mutex_init(&node->mutex, NULL);
+    /* What it guards is brief, so one that finds it taken looks again before it sleeps. */
+    pthread_mutexattr_t brief;
+    pthread_mutexattr_init(&brief);
+    pthread_mutexattr_settype(&brief, PTHREAD_MUTEX_ADAPTIVE_NP);
+    pthread_mutex_init(&node->mutex, &brief);
+    pthread_mutexattr_destroy(&brief);
     pthread_cond_init(&node->items, &monotonic);
     pthread_cond_init(&node->peers, &monotonic);
     pthread_condattr_destroy(&monotonic);
@@ -245,12 +223,16 @@ enum gdn_err gdn_node_open(const struct gdn_node_options *options, gdn_node **op
     node->pid = getpid();
     node->self = gdn_node_named(options->name);
     node->incarnation = gdn__new_incarnation();
-    node->items_fd = node->kick_fd = -1;
+    node->alive = new_wiped_page();
+    node->items_fd = node->kick_fd = node->timer_fd = node->engine_fd = -1;
+    node->deadline_us = node->timer_us = INT64_MAX;
+    node->awake = true; /* Whoever has something to send leaves it to the engine, once it runs. */
+    gdn__buffer_init(&node->told, &allocator);
     init_conditions(node);
     node->name = gdn__strdup(&allocator, options->name);
     err = node->name == NULL ? refuse(GDN_ERR_MEMORY, why, why_bytes, "out of memory") : GDN_OK;
-    if (err == GDN_OK) err = make_descriptors(node, why, why_bytes);
     if (err == GDN_OK) err = open_wires(node, options, why, why_bytes);
+    if (err == GDN_OK) err = make_descriptors(node, why, why_bytes);
     if (err == GDN_OK) err = make_site(node, options, why, why_bytes);
     if (err == GDN_OK) err = dial_detectors(node, options, why, why_bytes);
     if (err == GDN_OK) err = start_engine(node, why, why_bytes);
@@ -264,40 +246,48 @@ enum gdn_err gdn_node_open(const struct gdn_node_options *options, gdn_node **op
 
 void gdn_node_stop(gdn_node *node)
 {
-    if (is_forked(node)) return;
-    pthread_mutex_lock(&node->mutex);
+    if (gdn__node_is_forked(node)) return;
+    gdn__node_lock(node);
     node->stopping = true;
+    gdn__node_show_items(node, 0);
     pthread_cond_broadcast(&node->items);
     pthread_cond_broadcast(&node->peers);
-    pthread_mutex_unlock(&node->mutex);
+    gdn__node_unlock(node);
 }
 
 static void stop_engine(gdn_node *node)
 {
     struct gdn_actions actions;
-    char *log;
-    pthread_mutex_lock(&node->mutex);
+    gdn__node_lock(node);
     node->closing = true;
     struct gdn_event event = {.type = GDN_EVENT_CLOSING, .now_us = gdn__now_us()};
-    (void)gdn__node_step(node, &event, &actions, &log);
-    raise_fd(node->kick_fd);
-    pthread_mutex_unlock(&node->mutex);
-    gdn__node_tell(node, log);
+    (void)!gdn__node_step(node, &event, &actions);
+    gdn__node_kick(node);
+    gdn__node_unlock(node);
     pthread_join(node->engine, NULL);
+}
+
+static void close_descriptor(int fd)
+{
+    if (fd >= 0) (void)close(fd);
 }
 
 void gdn_node_close(gdn_node *node)
 {
-    if (node == NULL || is_forked(node)) return;
+    if (node == NULL || gdn__node_is_forked(node)) return;
     gdn_node_stop(node);
     if (node->has_engine) stop_engine(node);
     if (node->has_wires) gdn__wires_fini(&node->wires);
     gdn_site_free(node->site);
-    if (node->items_fd >= 0) close(node->items_fd);
-    if (node->kick_fd >= 0) close(node->kick_fd);
+    close_descriptor(node->items_fd);
+    close_descriptor(node->kick_fd);
+    close_descriptor(node->timer_fd);
+    close_descriptor(node->engine_fd);
     pthread_cond_destroy(&node->items);
     pthread_cond_destroy(&node->peers);
     pthread_mutex_destroy(&node->mutex);
+    gdn__buffer_fini(&node->told);
+    free_wiped_page(node->alive);
     struct gdn_allocator allocator = node->allocator;
     gdn__free(&allocator, node->name);
     gdn__free(&allocator, node->endpoint);
@@ -327,42 +317,28 @@ enum gdn_err gdn_connect(gdn_node *node, const char *name, const char *endpoint)
     return dial(node, name, endpoint, false, NULL, 0);
 }
 
-static struct timespec deadline_in(int timeout_ms)
-{
-    struct timespec deadline;
-    clock_gettime(CLOCK_MONOTONIC, &deadline);
-    deadline.tv_sec += timeout_ms / 1000;
-    deadline.tv_nsec += (long)(timeout_ms % 1000) * 1000000;
-    if (deadline.tv_nsec >= 1000000000) {
-        deadline.tv_sec++;
-        deadline.tv_nsec -= 1000000000;
-    }
-    return deadline;
-}
-
 /* False when the time is up. */
-static bool wait_for(gdn_node *node, pthread_cond_t *condition, int timeout_ms,
-                     const struct timespec *deadline)
+static bool wait_for_peers(gdn_node *node, int timeout_ms, const struct timespec *deadline)
 {
-    if (timeout_ms < 0) return pthread_cond_wait(condition, &node->mutex) == 0;
-    return pthread_cond_timedwait(condition, &node->mutex, deadline) == 0;
+    if (timeout_ms < 0) return pthread_cond_wait(&node->peers, &node->mutex) == 0;
+    return pthread_cond_timedwait(&node->peers, &node->mutex, deadline) == 0;
 }
 
 enum gdn_err gdn_await(gdn_node *node, gdn_node_id peer, int timeout_ms)
 {
-    if (is_forked(node)) return GDN_ERR_FORKED;
-    struct timespec deadline = deadline_in(timeout_ms < 0 ? 0 : timeout_ms);
+    if (gdn__node_is_forked(node)) return GDN_ERR_FORKED;
+    struct timespec deadline = gdn__time_in(timeout_ms);
     bool connected = gdn_id_equal(peer.id, node->self.id);
     bool in_time = true;
     enum gdn_err err = GDN_OK;
-    pthread_mutex_lock(&node->mutex);
+    gdn__node_lock(node);
     while (!connected && err == GDN_OK) {
         err = node->stopping ? GDN_ERR_CLOSED : gdn_site_connected(node->site, peer, &connected);
         if (err != GDN_OK || connected) break;
         if (!in_time) err = GDN_ERR_TIMEOUT;
-        if (err == GDN_OK) in_time = wait_for(node, &node->peers, timeout_ms, &deadline);
+        if (err == GDN_OK) in_time = wait_for_peers(node, timeout_ms, &deadline);
     }
-    pthread_mutex_unlock(&node->mutex);
+    gdn__node_unlock(node);
     return err;
 }
 
@@ -500,69 +476,29 @@ enum gdn_err gdn_send(gdn_node *node, gdn_node_id peer, const void *bytes, size_
 
 enum gdn_err gdn_next(gdn_node *node, gdn_resource_id resource, gdn_ticket *ticket)
 {
-    if (is_forked(node)) return GDN_ERR_FORKED;
-    pthread_mutex_lock(&node->mutex);
+    if (gdn__node_is_forked(node)) return GDN_ERR_FORKED;
+    gdn__node_lock(node);
     bool found = gdn_site_next(node->site, resource, ticket);
-    pthread_mutex_unlock(&node->mutex);
+    gdn__node_unlock(node);
     return found ? GDN_OK : GDN_ERR_EMPTY;
-}
-
-/* ---- Taking ---- */
-
-enum gdn_err gdn_take(gdn_node *node, struct gdn_item *item, int timeout_ms)
-{
-    if (is_forked(node)) return GDN_ERR_FORKED;
-    struct timespec deadline = deadline_in(timeout_ms < 0 ? 0 : timeout_ms);
-    struct gdn_actions actions;
-    bool in_time = timeout_ms != 0;
-    enum gdn_err err;
-    char *log;
-    pthread_mutex_lock(&node->mutex);
-    for (;;) {
-        struct gdn_event event = {.type = GDN_EVENT_ITEM_TAKEN, .now_us = gdn__now_us()};
-        err = node->stopping ? GDN_ERR_CLOSED : gdn__node_step(node, &event, &actions, &log);
-        if (err == GDN_ERR_CLOSED) break;
-        if (log != NULL) { /* Tell it outside, then look again. */
-            pthread_mutex_unlock(&node->mutex);
-            gdn__node_tell(node, log);
-            pthread_mutex_lock(&node->mutex);
-        }
-        if (err != GDN_ERR_EMPTY || !in_time) break;
-        if (log == NULL) in_time = wait_for(node, &node->items, timeout_ms, &deadline);
-    }
-    pthread_mutex_unlock(&node->mutex);
-    if (err == GDN_OK) *item = actions.item;
-    return err == GDN_ERR_EMPTY ? GDN_ERR_TIMEOUT : err;
-}
-
-void gdn_item_fini(struct gdn_item *item)
-{
-    if (item->bytes != NULL) gdn__free(&item->allocator, item->bytes);
-    item->bytes = NULL;
-    item->length = 0;
-}
-
-int gdn_node_descriptor(const gdn_node *node)
-{
-    return is_forked(node) ? -1 : node->items_fd;
 }
 
 /* ---- Looking inside ---- */
 
 enum gdn_err gdn_inspect(gdn_node *node, gdn_cut **cut)
 {
-    if (is_forked(node)) return GDN_ERR_FORKED;
-    pthread_mutex_lock(&node->mutex);
+    if (gdn__node_is_forked(node)) return GDN_ERR_FORKED;
+    gdn__node_lock(node);
     enum gdn_err err = gdn_site_inspect(node->site, gdn__now_us(), cut);
-    pthread_mutex_unlock(&node->mutex);
+    gdn__node_unlock(node);
     return err;
 }
 
 struct gdn_site_counters gdn_node_counters(gdn_node *node)
 {
-    if (is_forked(node)) return (struct gdn_site_counters){.messages_sent = 0};
-    pthread_mutex_lock(&node->mutex);
+    if (gdn__node_is_forked(node)) return (struct gdn_site_counters){.messages_sent = 0};
+    gdn__node_lock(node);
     struct gdn_site_counters counters = gdn_site_counters(node->site);
-    pthread_mutex_unlock(&node->mutex);
+    gdn__node_unlock(node);
     return counters;
 }

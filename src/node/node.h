@@ -1,41 +1,63 @@
 /* SPDX-License-Identifier: MIT */
-/* The inside of a node: a site under one mutex, and the engine thread that owns its sockets.
+/* The inside of a node: a site and its sockets under one mutex, and the engine thread, which does
+ * what no other thread happens to do first.
  *
- *     host threads --lock--> gdn_site_step --wants_to_send--> kick (eventfd)
- *     engine: wait for frames, kick or deadline; lock, step, unlock; send what came out
+ *     a verb        lock, step; a lone message is sent at once, by the caller, and in a burst the
+ *                   engine is kicked (eventfd) and packs what came meanwhile; unlock
+ *     gdn_take      lock, step; where nothing waits, the first taker watches the inbox in the
+ *                   engine's place, so that a message wakes the thread that wants it
+ *     the engine    wait for frames, kick or timer; lock, step, send what came out; unlock
  *
- * The order in which messages are numbered under the mutex is the order of their channel; only
- * the engine sends. */
+ *     node.c     opening, closing, verbs
+ *     turn.c     one turn at the site and the sockets, whoever makes it
+ *     taking.c   gdn_take and the descriptor of items
+ *     engine.c   the thread
+ *
+ * The order in which messages are numbered under the mutex is the order of their channel. The
+ * sockets are used under the mutex alone, which is the fence that ZeroMQ asks for when a socket
+ * goes from thread to thread; nothing waits while it is held. */
 #ifndef GDN_NODE_NODE_H
 #define GDN_NODE_NODE_H
 
 #include <gordian/node.h>
 
+#include "src/core/buffer.h"
 #include "src/node/wires.h"
 #include <pthread.h>
 #include <sys/types.h>
+#include <time.h>
 
 struct gdn_node {
     struct gdn_allocator allocator;
     struct gdn_log log;
-    pid_t pid; /* Of the process that opened it. */
+    const unsigned char *alive; /* Not 0; but 0 in a forked child. NULL: compare the pid. */
+    pid_t pid;                  /* Of the process that opened it. */
     char *name;
     char *endpoint;
     gdn_node_id self;
     uint64_t incarnation;
 
     pthread_mutex_t mutex;
-    pthread_cond_t items; /* An item waits, or the node stops. */
-    pthread_cond_t peers; /* A peer came up, or the node stops. */
+    pthread_cond_t items; /* An item waits, nobody watches the inbox, or the node stops. */
+    pthread_cond_t peers; /* A peer came up, or has room again, or the node stops. */
+    size_t takers;        /* That wait for items. */
     gdn_site *site;
-    bool stopping; /* Takers go home. */
-    bool closing;  /* The engine goes home. */
-    bool readable; /* items_fd has been written. */
-    bool kicked;   /* kick_fd has been written. */
+    struct gdn__buffer told; /* Lines of the log, to be told once the mutex is free. */
+    int64_t deadline_us;     /* When the site wants to hear of the time. */
+    int64_t timer_us;        /* What timer_fd is set to; INT64_MAX: to nothing. */
+    int64_t sent_us;         /* When frames were last sent. */
+    bool stopping;           /* Takers go home. */
+    bool closing;            /* The engine goes home. */
+    bool awake;              /* The engine is: it sends what waits before it sleeps. */
+    bool kicked;             /* kick_fd has been written. */
+    bool watched;            /* A taker watches the inbox, and the engine does not. */
+    bool readable;           /* items_fd has been written. */
     int items_fd;
     int kick_fd;
+    int timer_fd;
+    int engine_fd; /* The epoll that the engine sleeps on: kick, timer and inbox. */
 
-    struct gdn__wires wires; /* The engine's alone, after the node is open. */
+    struct gdn__wires wires;
     bool has_wires;
     pthread_t engine;
     bool has_engine;
@@ -43,14 +65,45 @@ struct gdn_node {
 
 /* Microseconds of the monotonic clock. */
 int64_t gdn__now_us(void);
+/* Of that clock, @p timeout_ms from now (below 0: now). */
+struct timespec gdn__time_in(int timeout_ms);
 
-/* Step the site; call with the mutex held. What must be told to the log is returned, owned by the
- * caller, in *log (NULL: nothing): tell it with gdn__node_tell() once the mutex is free. */
+bool gdn__node_is_forked(const gdn_node *node);
+
+/* ---- turn.c: all but the first with the mutex held ---- */
+
+void gdn__node_lock(gdn_node *node);
+/* And tell the log what there is to tell. */
+void gdn__node_unlock(gdn_node *node);
+
+/* Step the site. */
 enum gdn_err gdn__node_step(gdn_node *node, const struct gdn_event *event,
-                            struct gdn_actions *actions, char **log);
-void gdn__node_tell(const gdn_node *node, char *log);
+                            struct gdn_actions *actions);
+/* Step it for every frame that has arrived, up to a bound. False: none is left, so the inbox's
+ * descriptor will tell of the next one. */
+bool gdn__node_receive(gdn_node *node, size_t *items_waiting);
+/* Hand the frames that wait to their links. */
+void gdn__node_send(gdn_node *node);
+/* After a step by any thread but the engine: what waits is sent, now or by the engine, and the
+ * timer is set. */
+void gdn__node_finish_turn(gdn_node *node, const struct gdn_actions *actions, int64_t now_us);
+void gdn__node_kick(gdn_node *node);
+void gdn__node_set_timer(gdn_node *node);
 
-/* The engine thread's function. */
+/* The descriptor is readable exactly while an item waits, and for good once the node stops. */
+void gdn__node_show_items(gdn_node *node, size_t items_waiting);
+
+/* An eventfd is made readable, and not. */
+void gdn__raise(int fd);
+void gdn__lower(int fd);
+
+/* ---- engine.c ---- */
+
+/* The descriptors that the engine sleeps on. False: errno. */
+bool gdn__engine_init(gdn_node *node);
+/* Whether the engine wakes for frames. */
+void gdn__engine_watch(gdn_node *node, bool inbox);
+/* The thread's function. */
 void *gdn__engine_run(void *node);
 
 #endif

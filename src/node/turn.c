@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+/* One turn at the site and the sockets, under the mutex. Nothing of the protocol is here. */
+#include "src/node/node.h"
+
+#include "src/core/mem.h"
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define FRAMES_AT_ONCE 64    /* Received in one turn ... */
+#define BYTES_AT_ONCE  65536 /* ... unless they are large: others want the mutex too. */
+/* Who sends again so soon is in a burst: what follows is packed by the engine. About what waking it
+ * takes, so a message does not wait much longer than the one before it was apart. */
+#define LONE_US 20
+
+/* ---- The log ---- */
+
+/* One zero-ended block: "line\nline\n". A line that begins with '!' is a warning. Without memory
+ * they are lost. */
+static void keep_log(gdn_node *node, const char *lines)
+{
+    if (lines != NULL && node->log.write != NULL) {
+        gdn__put_bytes(&node->told, lines, strlen(lines));
+    }
+}
+
+static void tell(const gdn_node *node, struct gdn__buffer *told)
+{
+    gdn__put_u8(told, 0);
+    if (!told->failed) {
+        for (char *line = (char *)told->bytes, *end; (end = strchr(line, '\n')) != NULL;
+             line = end + 1) {
+            *end = '\0';
+            bool warning = line[0] == '!';
+            node->log.write(node->log.context, warning ? GDN_LOG_WARNING : GDN_LOG_INFO,
+                            warning ? line + 1 : line);
+        }
+    }
+    gdn__buffer_fini(told);
+}
+
+void gdn__node_lock(gdn_node *node)
+{
+    pthread_mutex_lock(&node->mutex);
+}
+
+void gdn__node_unlock(gdn_node *node)
+{
+    struct gdn__buffer told = node->told;
+    if (told.length > 0) gdn__buffer_init(&node->told, &node->allocator);
+    pthread_mutex_unlock(&node->mutex);
+    if (told.length > 0) tell(node, &told);
+}
+
+/* ---- Descriptors ---- */
+
+void gdn__raise(int fd)
+{
+    uint64_t one = 1;
+    while (write(fd, &one, sizeof one) < 0 && errno == EINTR) continue;
+}
+
+void gdn__lower(int fd)
+{
+    uint64_t count;
+    while (read(fd, &count, sizeof count) < 0 && errno == EINTR) continue;
+}
+
+void gdn__node_show_items(gdn_node *node, size_t items_waiting)
+{
+    bool readable = items_waiting > 0 || node->stopping;
+    if (items_waiting > 0 && node->takers > 0) pthread_cond_signal(&node->items);
+    if (readable == node->readable) return;
+    node->readable = readable;
+    if (readable) {
+        gdn__raise(node->items_fd);
+    } else {
+        gdn__lower(node->items_fd);
+    }
+}
+
+void gdn__node_kick(gdn_node *node)
+{
+    if (node->kicked) return;
+    node->kicked = true;
+    gdn__raise(node->kick_fd);
+}
+
+/* ---- Steps ---- */
+
+enum gdn_err gdn__node_step(gdn_node *node, const struct gdn_event *event,
+                            struct gdn_actions *actions)
+{
+    enum gdn_err err = gdn_site_step(node->site, event, actions);
+    if (actions->peers_changed) pthread_cond_broadcast(&node->peers);
+    if (actions->log != NULL) keep_log(node, actions->log);
+    node->deadline_us = actions->deadline_us;
+    return err;
+}
+
+bool gdn__node_receive(gdn_node *node, size_t *items_waiting)
+{
+    struct gdn_actions actions;
+    struct gdn__arrived arrived;
+    size_t bytes = 0;
+    for (int i = 0; i < FRAMES_AT_ONCE && bytes < BYTES_AT_ONCE; i++) {
+        if (!gdn__wires_receive(&node->wires, &arrived)) return false;
+        struct gdn_event event = {.type = GDN_EVENT_FRAME_RECEIVED, .now_us = gdn__now_us()};
+        event.as.frame.bytes = arrived.bytes;
+        event.as.frame.length = arrived.length;
+        event.as.frame.from = arrived.from;
+        (void)!gdn__node_step(node, &event, &actions); /* What is refused was counted and told. */
+        *items_waiting = actions.items_waiting;
+        bytes += arrived.length;
+    }
+    return true;
+}
+
+static void open_links(gdn_node *node, const struct gdn_actions *actions)
+{
+    char why[512], line[600];
+    for (size_t i = 0; i < actions->dial_count; i++) {
+        why[0] = '\0';
+        enum gdn_err err = gdn__wires_dial(&node->wires, actions->dials[i].link,
+                                           actions->dials[i].endpoint, why, sizeof why);
+        if (err == GDN_OK) continue;
+        (void)snprintf(line, sizeof line, "!%s\n", why[0] != '\0' ? why : gdn_err_text(err));
+        keep_log(node, line);
+    }
+}
+
+void gdn__node_send(gdn_node *node)
+{
+    struct gdn_actions actions;
+    struct gdn_event event = {.type = GDN_EVENT_LINKS_READY, .now_us = gdn__now_us()};
+    (void)!gdn__node_step(node, &event, &actions);
+    open_links(node, &actions);
+    for (size_t i = 0; i < actions.frame_count; i++) {
+        /* A frame that its link does not take is resent by the channel. */
+        (void)gdn__wires_send(&node->wires, actions.frames[i].link, actions.frames[i].bytes,
+                              actions.frames[i].length);
+    }
+    if (actions.frame_count > 0) node->sent_us = event.now_us;
+}
+
+void gdn__node_finish_turn(gdn_node *node, const struct gdn_actions *actions, int64_t now_us)
+{
+    if (node->awake || node->kicked) return; /* The engine sees to all. */
+    if (!actions->wants_to_send && node->deadline_us > now_us) {
+        gdn__node_set_timer(node);
+    } else if (now_us - node->sent_us < LONE_US) {
+        gdn__node_kick(node);
+    } else {
+        gdn__node_send(node);
+        gdn__node_set_timer(node);
+    }
+}
