@@ -29,8 +29,8 @@ extern "C" {
 typedef struct gdn_participant gdn_participant;
 
 struct gdn_participant_options {
-    /** Bytes of messages that one round may record as they arrive; beyond, it fails by name and
-     *  traffic goes on. What lies in the inbox at the cut is bounded by the window. */
+    /** Bytes of messages that one round may record, from the inbox at the cut and as they arrive;
+     *  beyond, it fails by name and traffic goes on. */
     size_t recording_max;
     /** Keep and give back a message handle; a recorded one is held until its round has ended. */
     void (*retain)(void *message);

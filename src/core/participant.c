@@ -5,13 +5,22 @@
 #include <assert.h>
 #include <string.h>
 
+/* A message that arrived and was not taken. */
+struct untaken {
+    void *message; /* NULL: untagged. */
+    size_t bytes;
+};
+
 /* A channel pair as it stands now. */
 struct channel {
     bool out, in;
     uint64_t sent, taken;
-    void **untaken; /* Ring of handles that arrived and were not taken; NULL: untagged. */
+    struct untaken *untaken; /* A ring. */
     size_t untaken_at, untaken_count, untaken_capacity;
+    size_t untaken_bytes; /* Of those that are not untagged. */
 };
+
+#define TOO_MUCH "it would record more than its maximum"
 
 enum incoming { INCOMING_ABSENT, INCOMING_OPEN, INCOMING_CLOSED };
 
@@ -87,7 +96,7 @@ static void free_round(gdn_participant *participant, struct round *round)
 static void clear_untaken(gdn_participant *participant, struct channel *channel)
 {
     for (; channel->untaken_count > 0; channel->untaken_count--) {
-        drop(participant, channel->untaken[channel->untaken_at]);
+        drop(participant, channel->untaken[channel->untaken_at].message);
         channel->untaken_at = (channel->untaken_at + 1) % channel->untaken_capacity;
     }
     gdn__free(&participant->allocator, channel->untaken);
@@ -256,7 +265,7 @@ static bool copy_part(gdn_participant *participant, const struct channel *channe
     if (part->messages == NULL) return false;
     part->message_capacity = channel->untaken_count;
     for (size_t i = 0; i < channel->untaken_count; i++) {
-        void *message = channel->untaken[untaken_index(channel, i)];
+        void *message = channel->untaken[untaken_index(channel, i)].message;
         if (message == NULL) {
             part->untagged++;
         } else {
@@ -275,6 +284,7 @@ static bool copy_parts(gdn_participant *participant, struct round *round)
     round->part_count = participant->channel_count;
     for (size_t i = 0; i < round->part_count; i++) {
         if (!copy_part(participant, &participant->channels[i], &round->parts[i])) return false;
+        round->bytes += participant->channels[i].untaken_bytes;
         if (round->parts[i].incoming == INCOMING_OPEN) round->open_count++;
     }
     return true;
@@ -288,13 +298,14 @@ static struct round *free_slot(gdn_participant *participant)
     return NULL;
 }
 
-/* All slots are taken by rounds of other initiators: this one fails here, by name. */
-static void refuse_round(gdn_participant *participant, gdn_round_id id)
+/* A bound has been reached before it could begin: it fails here, by name. */
+static void refuse_round(gdn_participant *participant, gdn_round_id id, const char *reason)
 {
+    abandon_older(participant, id);
     remember_cut(participant, id);
     struct gdn_participant_action *action = &participant->actions[participant->action_count++];
     *action = (struct gdn_participant_action){
-        .type = GDN_PARTICIPANT_FAIL, .round = id, .reason = "too many rounds are under way"};
+        .type = GDN_PARTICIPANT_FAIL, .round = id, .reason = reason};
 }
 
 /* "Record own state, then a marker on every outgoing channel, with no application send in
@@ -305,13 +316,17 @@ static struct round *begin_round(gdn_participant *participant, gdn_round_id id, 
     if (*err != GDN_OK) return NULL;
     struct round *round = free_slot(participant);
     if (round == NULL) {
-        abandon_older(participant, id);
-        refuse_round(participant, id);
+        refuse_round(participant, id, "too many rounds are under way");
         return NULL;
     }
     if (!copy_parts(participant, round)) {
         free_round(participant, round);
         *err = GDN_ERR_MEMORY;
+        return NULL;
+    }
+    if (round->bytes > participant->recording_max) {
+        free_round(participant, round);
+        refuse_round(participant, id, TOO_MUCH);
         return NULL;
     }
     round->used = true;
@@ -435,11 +450,12 @@ static enum gdn_err step_message_sent(gdn_participant *participant, uint32_t num
     return GDN_OK;
 }
 
-static bool push_untaken(gdn_participant *participant, struct channel *channel, void *message)
+static bool push_untaken(gdn_participant *participant, struct channel *channel,
+                         struct untaken untaken)
 {
     if (channel->untaken_count == channel->untaken_capacity) {
         size_t wanted = channel->untaken_capacity == 0 ? 16 : channel->untaken_capacity * 2;
-        void **grown = gdn__alloc(&participant->allocator, wanted * sizeof *grown);
+        struct untaken *grown = gdn__alloc(&participant->allocator, wanted * sizeof *grown);
         if (grown == NULL) return false;
         for (size_t i = 0; i < channel->untaken_count; i++) {
             grown[i] = channel->untaken[untaken_index(channel, i)];
@@ -449,8 +465,10 @@ static bool push_untaken(gdn_participant *participant, struct channel *channel, 
         channel->untaken_at = 0;
         channel->untaken_capacity = wanted;
     }
-    channel->untaken[untaken_index(channel, channel->untaken_count++)] = message;
-    if (message != NULL) participant->retain(message);
+    channel->untaken[untaken_index(channel, channel->untaken_count++)] = untaken;
+    if (untaken.message == NULL) return true;
+    channel->untaken_bytes += untaken.bytes;
+    participant->retain(untaken.message);
     return true;
 }
 
@@ -466,7 +484,7 @@ static void record_message(gdn_participant *participant, struct round *round, ui
     }
     round->bytes += bytes;
     if (round->bytes > participant->recording_max) {
-        fail(participant, round, number, "it would record more than its maximum");
+        fail(participant, round, number, TOO_MUCH);
         return;
     }
     if (!gdn__grow(&participant->allocator, &part->messages, part->message_count,
@@ -484,7 +502,8 @@ static enum gdn_err step_message_arrived(gdn_participant *participant,
     struct channel *channel = channel_of(participant, event->channel);
     if (channel == NULL || !channel->in) return GDN_ERR_UNKNOWN_NODE;
     if (!reserve_actions(participant, 1)) return GDN_ERR_MEMORY;
-    if (!push_untaken(participant, channel, event->message)) return GDN_ERR_MEMORY;
+    struct untaken untaken = {event->message, event->bytes};
+    if (!push_untaken(participant, channel, untaken)) return GDN_ERR_MEMORY;
     for (size_t i = 0; i < GDN_ROUNDS_MAX; i++) {
         struct round *round = &participant->rounds[i];
         if (!is_live(round)) continue;
@@ -497,7 +516,9 @@ static enum gdn_err step_message_taken(gdn_participant *participant, uint32_t nu
 {
     struct channel *channel = channel_of(participant, number);
     if (channel == NULL || channel->untaken_count == 0) return GDN_ERR_UNKNOWN_NODE;
-    drop(participant, channel->untaken[channel->untaken_at]);
+    struct untaken *taken = &channel->untaken[channel->untaken_at];
+    if (taken->message != NULL) channel->untaken_bytes -= taken->bytes;
+    drop(participant, taken->message);
     channel->untaken_at = (channel->untaken_at + 1) % channel->untaken_capacity;
     channel->untaken_count--;
     channel->taken++;
