@@ -17,6 +17,8 @@
 #define FRAMES_AT_ONCE 64 /* Received before what they caused is sent. */
 #define DEADLINE_MS    1000
 
+#define DEADLINE_MS_MAX 60000 /* Less than nodes keep a round that nobody ends. */
+
 struct gdn_detector {
     struct gdn_allocator allocator;
     struct gdn_log log;
@@ -106,6 +108,16 @@ static enum gdn_err check_options(const struct gdn_detector_options *options, ch
         return refuse(GDN_ERR_MISUSE, why, why_bytes,
                       "detector %s: a period or deadline is negative", options->name);
     }
+    if (options->deadline_ms > DEADLINE_MS_MAX) {
+        return refuse(GDN_ERR_MISUSE, why, why_bytes,
+                      "detector %s: a round's deadline of %lld ms is more than %d ms",
+                      options->name, (long long)options->deadline_ms, DEADLINE_MS_MAX);
+    }
+    if (options->silence_ms != 0 && options->silence_ms < GDN__SILENCE_MS_MIN) {
+        return refuse(GDN_ERR_MISUSE, why, why_bytes,
+                      "detector %s: silence_ms is %u; give at least %d, or 0 for the default",
+                      options->name, options->silence_ms, GDN__SILENCE_MS_MIN);
+    }
     for (size_t i = 0; i < options->expect_count; i++) {
         if (gdn_name_is_valid(options->expect[i])) continue;
         return refuse(GDN_ERR_NAME, why, why_bytes,
@@ -143,6 +155,7 @@ static enum gdn_err make_watch(gdn_detector *detector, const struct gdn_detector
                                        .period_us = options->period_ms * 1000,
                                        .deadline_us = deadline_ms * 1000,
                                        .order_us = options->answer_ms * 1000,
+                                       .silence_ms = options->silence_ms,
                                        .expect = options->expect,
                                        .expect_count = options->expect_count,
                                        .policy = options->policy,

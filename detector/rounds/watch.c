@@ -334,6 +334,7 @@ static bool make_parts(gdn__watch *watch, const struct gdn__watch_options *optio
         .endpoint = options->endpoint,
         .incarnation = options->incarnation,
         .role = GDN__ROLE_DETECTOR,
+        .limits = gdn__channel_limits_of(options->silence_ms, 0, 0),
         .allocator = watch->allocator,
         .events = {
             .context = watch, .up = on_up, .lost = on_lost, .arrived = on_arrived, .say = on_say}};

@@ -28,7 +28,8 @@ struct gdn__watch_options {
     uint64_t incarnation;
     int64_t period_us; /* 0: rounds only on suspicion. */
     int64_t deadline_us;
-    int64_t order_us; /* 0: GDN__ORDER_US. */
+    int64_t order_us;    /* 0: GDN__ORDER_US. */
+    uint32_t silence_ms; /* 0: GDN__SILENCE_MS_DEFAULT. */
     const char *const *expect;
     size_t expect_count;
     enum gdn_policy policy;

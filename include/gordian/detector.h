@@ -25,7 +25,9 @@ struct gdn_detector_options {
     const char *bind;          /**< Where nodes register: tcp://127.0.0.1:7400, ipc://path, … */
     const char *advertise;     /**< What nodes dial back; NULL: the endpoint that was bound. */
     int64_t period_ms;         /**< A round at least this often; 0: only on suspicion. */
-    int64_t deadline_ms;       /**< Of one round; 0: 1000. */
+    int64_t deadline_ms;       /**< Of one round; 0: 1000; at most 60000. */
+    uint32_t silence_ms;       /**< A node heard nothing of for so long is lost; 0: 10000; at least
+                                    100. */
     const char *const *expect; /**< Nodes that are missing when they have not registered. */
     size_t expect_count;
     enum gdn_policy policy; /**< NONE: report only. Else one victim set for each deadlock. */

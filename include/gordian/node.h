@@ -44,11 +44,18 @@ struct gdn_node_options {
     size_t detector_count;
     const struct gdn_modes *modes; /**< NULL: exclusive and shared. */
     uint32_t patience_ms;          /**< A wait that lasts longer is suspected; 0: 100. */
+    uint32_t silence_ms;           /**< A peer heard nothing of for so long is lost; 0: 10000. At
+                                        least 100. Whoever has nothing to say says so four times in
+                                        that time. */
     uint32_t window;               /**< Messages on their way to a peer, not yet taken there, before
                                         requests and payloads get GDN_ERR_FULL; 0: 4096. */
+    size_t window_bytes;           /**< The same in bytes; 0: 16 MiB. At least 1024. Of both windows
+                                        the smaller of this node's and the peer's counts. */
     size_t payload_max;            /**< Bytes of one payload; 0: 1 MiB. */
     size_t recording_max;          /**< Bytes of messages one round may record; 0: 64 MiB. */
     size_t tickets_max;            /**< Live tickets; 0: 4 Mi. */
+    uint32_t close_ms;             /**< Longest gdn_node_close() waits for peers to acknowledge;
+                                        0: 1000. */
     bool allow_remote;             /**< Bind or dial tcp addresses that are not loopback, though
                                         nothing is encrypted or authenticated. */
     void *zmq_context;             /**< Borrowed until close; NULL: a private one. For inproc. */
@@ -66,8 +73,10 @@ GDN_API GDN_MUST_USE enum gdn_err gdn_node_open(const struct gdn_node_options *o
  *  and the descriptor stays readable. Call it, join your threads, then close. */
 GDN_API void gdn_node_stop(gdn_node *node);
 
-/** Say goodbye to the peers, end the thread, free everything. Takes at most a second. No other
- *  call may be running. NULL is fine. In a forked child it frees nothing and returns at once. */
+/** Wait (at most close_ms) until connected peers have acknowledged what was sent, say goodbye to
+ *  them, end the thread, free everything. What was not acknowledged is named in the log; call
+ *  gdn_flush() before to know. Takes at most close_ms and half a second. No other call may be
+ *  running. NULL is fine. In a forked child it frees nothing and returns at once. */
 GDN_API void gdn_node_close(gdn_node *node);
 
 /** The endpoint peers should dial. Borrowed until close. */
@@ -81,7 +90,8 @@ GDN_API uint64_t gdn_node_incarnation(const gdn_node *node);
 GDN_API GDN_MUST_USE enum gdn_err gdn_connect(gdn_node *node, const char *name,
                                               const char *endpoint);
 
-/** Wait until requests to @p peer can be sent. @p timeout_ms -1: for ever. GDN_ERR_TIMEOUT,
+/** Wait until a request to @p peer can be sent: it is connected, and its window has room (so this
+ * is what to do after GDN_ERR_FULL). @p timeout_ms -1: for ever. GDN_ERR_TIMEOUT,
  *  GDN_ERR_UNKNOWN_NODE, GDN_ERR_CLOSED. */
 GDN_API GDN_MUST_USE enum gdn_err gdn_await(gdn_node *node, gdn_node_id peer, int timeout_ms);
 
@@ -159,6 +169,12 @@ GDN_API GDN_MUST_USE enum gdn_err gdn_drop_orphans(gdn_node *node, gdn_node_id p
  *  (longer than payload_max), GDN_ERR_NOT_CONNECTED. */
 GDN_API GDN_MUST_USE enum gdn_err gdn_send(gdn_node *node, gdn_node_id peer, const void *bytes,
                                            size_t length);
+
+/** Wait until every message to a connected peer has been acknowledged: it has arrived there, and
+ *  will be taken if that process lives on. @p unacknowledged (may be NULL): how many are not.
+ *  @p timeout_ms 0: do not wait; -1: for ever. GDN_ERR_TIMEOUT, GDN_ERR_CLOSED. */
+GDN_API GDN_MUST_USE enum gdn_err gdn_flush(gdn_node *node, int timeout_ms,
+                                            uint64_t *unacknowledged);
 
 /** Take the next item; it has taken effect on the books when this returns. @p timeout_ms 0: do not
  *  wait; -1: for ever. GDN_ERR_TIMEOUT, GDN_ERR_CLOSED, GDN_ERR_MEMORY (the item stays). Caller

@@ -131,7 +131,8 @@ struct gdn_event {
 
 /* ---- Actions: imperatives, in order ---- */
 
-/** Open a connection for link number @c link to @c endpoint, once; frames follow by that number. */
+/** Open a connection for link number @c link to @c endpoint; frames follow by that number. If it is
+ *  open already it may be dead: close it and open another; what waited in it will be resent. */
 struct gdn_dial {
     uint32_t link;
     const char *endpoint;
@@ -153,7 +154,7 @@ struct gdn_actions {
     bool wants_to_send;  /**< Something waits for a GDN_EVENT_LINKS_READY. */
     int64_t deadline_us; /**< Send GDN_EVENT_TIME_PASSED then; INT64_MAX: never. */
     size_t items_waiting;
-    bool peers_changed;   /**< A peer came up or was lost. */
+    bool peers_changed;   /**< A peer came up or was lost, or a full window may have room. */
     gdn_ticket ticket;    /**< REQUESTED, WAITED_ON: the one that was issued. */
     struct gdn_item item; /**< ITEM_TAKEN. */
     const char *log;      /**< Lines for the host's log, each ended by a newline;
@@ -165,13 +166,13 @@ struct gdn_site_options {
     const char *endpoint; /**< What peers dial. */
     uint64_t incarnation; /**< Random; never 0. */
     const struct gdn_modes *modes;
-    uint32_t patience_ms, window; /**< As in struct gdn_node_options. */
-    size_t payload_max, recording_max, tickets_max;
+    uint32_t patience_ms, silence_ms, window; /**< As in struct gdn_node_options. */
+    size_t window_bytes, payload_max, recording_max, tickets_max;
     const struct gdn_allocator *allocator;
 };
 
-/** NULL: out of memory, or a name or the modes are not valid. Copies the options. Caller frees with
- *  gdn_site_free(). */
+/** NULL: out of memory, or a name, the modes or a bound are not valid. Copies the options. Caller
+ * frees with gdn_site_free(). */
 GDN_API gdn_site *gdn_site_new(const struct gdn_site_options *options);
 GDN_API void gdn_site_free(gdn_site *site);
 
@@ -183,9 +184,13 @@ GDN_API GDN_MUST_USE enum gdn_err gdn_site_step(gdn_site *site, const struct gdn
 /** The first ticket that may be granted on a resource homed here. Changes nothing. */
 GDN_API bool gdn_site_next(const gdn_site *site, gdn_resource_id resource, gdn_ticket *ticket);
 
-/** True when requests to @p peer can be sent. GDN_ERR_UNKNOWN_NODE when nobody dialled it. */
-GDN_API GDN_MUST_USE enum gdn_err gdn_site_connected(const gdn_site *site, gdn_node_id peer,
-                                                     bool *connected);
+/** True when a request to @p peer can be sent now: it is connected, and its window has room. If
+ * not, look again when peers_changed. GDN_ERR_UNKNOWN_NODE when nobody dialled it. */
+GDN_API GDN_MUST_USE enum gdn_err gdn_site_can_send(gdn_site *site, gdn_node_id peer,
+                                                    bool *can_send);
+
+/** Messages (lock messages and payloads) to connected peers that have not acknowledged them. */
+GDN_API uint64_t gdn_site_unacknowledged(const gdn_site *site);
 
 /** The site's books as of now, as a cut of one node. Caller frees with gdn_cut_free(). */
 GDN_API GDN_MUST_USE enum gdn_err gdn_site_inspect(gdn_site *site, int64_t now_us,

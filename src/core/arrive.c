@@ -13,31 +13,24 @@ static bool is_node(gdn_site *site, uint32_t number)
 }
 
 /* Channels to and from detectors are outside the cut (RULES 9). */
-static void on_opening(void *context, uint32_t number, struct gdn__buffer *body)
+static enum gdn_err on_opening(void *context, uint32_t number, struct gdn__open *open)
 {
     gdn_site *site = context;
-    gdn_round_id rounds[GDN_INITIATORS_MAX];
-    size_t count = 0;
-    if (is_node(site, number)) {
-        count = gdn_participant_cut_rounds(site->participant, rounds);
-        enum gdn_err err = gdn__site_participate(
-            site,
-            &(struct gdn_participant_event){.type = GDN_PARTICIPANT_OPENED_OUT, .channel = number});
-        if (err != GDN_OK) body->failed = true;
-    }
-    gdn__put_open(body, rounds, count);
+    if (!is_node(site, number)) return GDN_OK;
+    open->count = gdn_participant_cut_rounds(site->participant, open->rounds);
+    return gdn__site_participate(site, &(struct gdn_participant_event){
+                                           .type = GDN_PARTICIPANT_OPENED_OUT, .channel = number});
 }
 
-static enum gdn_err on_opened(void *context, uint32_t number, const struct gdn__record *open)
+static enum gdn_err on_opened(void *context, uint32_t number, const struct gdn__open *open)
 {
     gdn_site *site = context;
-    gdn_round_id rounds[GDN__OPEN_ROUNDS_MAX];
-    size_t count;
-    if (!gdn__get_open(open, rounds, &count)) return GDN_ERR_FORMAT;
     if (!is_node(site, number)) return GDN_OK;
     if (!gdn__site_reserve_markers(site)) return GDN_ERR_MEMORY;
-    struct gdn_participant_event event = {
-        .type = GDN_PARTICIPANT_OPENED_IN, .channel = number, .rounds = rounds, .count = count};
+    struct gdn_participant_event event = {.type = GDN_PARTICIPANT_OPENED_IN,
+                                          .channel = number,
+                                          .rounds = open->rounds,
+                                          .count = open->count};
     return gdn__site_participate(site, &event);
 }
 
@@ -75,7 +68,7 @@ static void on_lost(void *context, uint32_t number)
         event.round = (gdn_round_id){peer->id, peer->incarnation, 0};
     } else {
         gdn__site_forget_peer(site, number);
-        notify(site, number, GDN_ITEM_PEER_LOST);
+        if (peer->was_up) notify(site, number, GDN_ITEM_PEER_LOST);
     }
     if (gdn__site_participate(site, &event) != GDN_OK) {
         gdn__site_say(site, "!out of memory: rounds with %s end at their deadline", peer->name);
@@ -88,6 +81,13 @@ static void on_say(void *context, const char *line)
 }
 
 /* ---- Records in ---- */
+
+/* Requests, wakes of direct waits and payloads must keep to our window; the peer knows it. */
+static enum gdn_err check_room(gdn_site *site, uint32_t peer, size_t bytes)
+{
+    const struct gdn__channel *channel = &gdn__mesh_peer(site->mesh, peer)->channel;
+    return gdn__channel_may_arrive(channel, bytes) ? GDN_OK : GDN_ERR_LIMIT;
+}
 
 static enum gdn_err arrived(gdn_site *site, struct gdn__arrival *arrival, size_t bytes)
 {
@@ -102,6 +102,8 @@ static enum gdn_err arrived(gdn_site *site, struct gdn__arrival *arrival, size_t
         return err;
     }
     arrival->counted = true;
+    arrival->bytes = bytes;
+    gdn__channel_arrived(&gdn__mesh_peer(site->mesh, arrival->peer)->channel, bytes);
     gdn__inbox_push(&site->inbox, arrival);
     return GDN_OK;
 }
@@ -110,6 +112,9 @@ static enum gdn_err lock_arrived(gdn_site *site, uint32_t peer, const struct gdn
 {
     struct gdn_message message;
     if (!gdn__get_lock(record, &message)) return GDN_ERR_FORMAT;
+    if (gdn__site_is_windowed(&message) && check_room(site, peer, record->length) != GDN_OK) {
+        return GDN_ERR_LIMIT;
+    }
     struct gdn__arrival *arrival = gdn__arrival_new(&site->allocator, GDN__ARRIVAL_LOCK, peer);
     if (arrival == NULL) return GDN_ERR_MEMORY;
     arrival->message = message;
@@ -118,6 +123,7 @@ static enum gdn_err lock_arrived(gdn_site *site, uint32_t peer, const struct gdn
 
 static enum gdn_err payload_arrived(gdn_site *site, uint32_t peer, const struct gdn__record *record)
 {
+    if (check_room(site, peer, record->length) != GDN_OK) return GDN_ERR_LIMIT;
     struct gdn__arrival *arrival = gdn__arrival_new(&site->allocator, GDN__ARRIVAL_PAYLOAD, peer);
     if (arrival == NULL) return GDN_ERR_MEMORY;
     arrival->item.bytes = gdn__alloc(&site->allocator, record->length);

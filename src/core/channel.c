@@ -4,21 +4,53 @@
 #include <assert.h>
 #include <string.h>
 
-void gdn__channel_init(struct gdn__channel *channel, const struct gdn_allocator *allocator)
+struct gdn__channel_limits gdn__channel_limits_of(uint32_t silence_ms, uint32_t window,
+                                                  size_t window_bytes)
+{
+    if (silence_ms == 0) silence_ms = GDN__SILENCE_MS_DEFAULT;
+    if (window == 0) window = GDN__WINDOW_DEFAULT;
+    if (window_bytes == 0) window_bytes = GDN__WINDOW_BYTES_DEFAULT;
+    return (struct gdn__channel_limits){(int64_t)silence_ms * 1000, window, window_bytes};
+}
+
+void gdn__channel_init(struct gdn__channel *channel, const struct gdn_allocator *allocator,
+                       const struct gdn__channel_limits *ours, int64_t now_us)
 {
     *channel = (struct gdn__channel){.next = 1,
                                      .expected = 1,
                                      .resend_at_us = INT64_MAX,
                                      .resend_after_us = GDN__RESEND_US,
                                      .ask_at_us = INT64_MAX,
+                                     .sent_at_us = now_us,
+                                     .stalls_at_us = INT64_MAX,
+                                     .stall_after_us = GDN__STALL_US,
                                      .ack_at_us = INT64_MAX,
-                                     .nacked_at_us = INT64_MIN / 2};
+                                     .heard_at_us = now_us,
+                                     .nacked_at_us = INT64_MIN / 2,
+                                     .ours = *ours,
+                                     .agreed = *ours};
     gdn__buffer_init(&channel->retained, allocator);
 }
 
 void gdn__channel_fini(struct gdn__channel *channel)
 {
     gdn__buffer_fini(&channel->retained);
+}
+
+/* ---- Retained records ---- */
+
+static size_t record_bytes(const struct gdn__channel *channel, size_t at)
+{
+    struct gdn__reader in = gdn__reader_of(channel->retained.bytes + at + 4, 4);
+    return GDN__RECORD_HEADER_BYTES + gdn__get_u32(&in);
+}
+
+/* A lock message or payload: what applications take, and windows count. */
+static bool is_message(const struct gdn__channel *channel, size_t at)
+{
+    struct gdn__reader in = gdn__reader_of(channel->retained.bytes + at, 4);
+    uint32_t type = gdn__get_u32(&in);
+    return type == GDN__LOCK || type == GDN__PAYLOAD;
 }
 
 /* ---- Numbering ---- */
@@ -43,8 +75,24 @@ bool gdn__channel_end(struct gdn__channel *channel)
         return false;
     }
     gdn__end_record(retained, channel->open_record);
+    if (is_message(channel, channel->open_record)) {
+        channel->messages_sent++;
+        channel->bytes_sent += retained->length - channel->open_record - GDN__RECORD_HEADER_BYTES;
+    }
     channel->next++;
     return true;
+}
+
+/* ---- The window ---- */
+
+void gdn__channel_agree(struct gdn__channel *channel, const struct gdn__channel_limits *theirs)
+{
+    const struct gdn__channel_limits *ours = &channel->ours;
+    struct gdn__channel_limits *agreed = &channel->agreed;
+    *agreed = *theirs;
+    if (ours->silence_us < agreed->silence_us) agreed->silence_us = ours->silence_us;
+    if (ours->window < agreed->window) agreed->window = ours->window;
+    if (ours->window_bytes < agreed->window_bytes) agreed->window_bytes = ours->window_bytes;
 }
 
 uint64_t gdn__channel_in_flight(const struct gdn__channel *channel)
@@ -52,22 +100,54 @@ uint64_t gdn__channel_in_flight(const struct gdn__channel *channel)
     return channel->messages_sent - channel->peer_taken;
 }
 
-/* ---- Sending ---- */
-
-static size_t record_bytes(const struct gdn__channel *channel, size_t at)
+uint64_t gdn__channel_unacknowledged(const struct gdn__channel *channel)
 {
-    struct gdn__reader in = gdn__reader_of(channel->retained.bytes + at + 4, 4);
-    return GDN__RECORD_HEADER_BYTES + gdn__get_u32(&in);
+    return channel->messages_sent - channel->messages_acknowledged;
 }
+
+static bool is_within(uint64_t messages, uint64_t used_bytes, size_t more_bytes,
+                      const struct gdn__channel_limits *limits)
+{
+    return messages < limits->window && used_bytes <= limits->window_bytes &&
+           more_bytes <= limits->window_bytes - used_bytes;
+}
+
+bool gdn__channel_has_room(const struct gdn__channel *channel, size_t bytes)
+{
+    return is_within(gdn__channel_in_flight(channel),
+                     channel->bytes_sent - channel->peer_taken_bytes, bytes, &channel->agreed);
+}
+
+/* What lies here untaken is at most what the peer counts as in flight. */
+bool gdn__channel_may_arrive(const struct gdn__channel *channel, size_t bytes)
+{
+    return is_within(channel->messages_arrived - channel->messages_taken,
+                     channel->bytes_arrived - channel->bytes_taken, bytes, &channel->ours);
+}
+
+/* ---- Sending ---- */
 
 static bool has_untransmitted(const struct gdn__channel *channel)
 {
     return channel->transmitted + 1 < channel->next && !channel->probing;
 }
 
+/* INT64_MAX stays never. */
+static int64_t after(int64_t at_us, int64_t us)
+{
+    return us > INT64_MAX - at_us ? INT64_MAX : at_us + us;
+}
+
+/* A few times in the silence that the peer endures. */
+static int64_t keep_alive_at(const struct gdn__channel *channel)
+{
+    if (channel->agreed.silence_us == INT64_MAX) return INT64_MAX;
+    return channel->sent_at_us + channel->agreed.silence_us / GDN__KEEP_ALIVES;
+}
+
 static bool is_ack_due(const struct gdn__channel *channel, int64_t now_us)
 {
-    return channel->ack_at_us <= now_us || channel->nack_due;
+    return channel->ack_at_us <= now_us || channel->nack_due || keep_alive_at(channel) <= now_us;
 }
 
 bool gdn__channel_wants_to_send(const struct gdn__channel *channel, int64_t now_us)
@@ -80,12 +160,14 @@ static void begin_frame(struct gdn__channel *channel, struct gdn__header *header
 {
     header->acknowledged = channel->expected - 1;
     header->taken = channel->messages_taken;
+    header->taken_bytes = channel->bytes_taken;
     gdn__put_header(out, header);
 }
 
-/* Every frame acknowledges: nothing is owed any more. */
-static void settle_acknowledgement(struct gdn__channel *channel)
+/* Every frame acknowledges and says that we live: nothing is owed any more. */
+static void settle_acknowledgement(struct gdn__channel *channel, int64_t now_us)
 {
+    channel->sent_at_us = now_us;
     channel->unacknowledged = 0;
     channel->told_taken = channel->messages_taken;
     channel->ack_at_us = INT64_MAX;
@@ -141,21 +223,32 @@ static void pack_records(struct gdn__channel *channel, struct gdn__header *heade
     if (channel->resend_at_us == INT64_MAX) {
         channel->resend_at_us = now_us + channel->resend_after_us;
     }
+    gdn__channel_expect_answer(channel, now_us);
+}
+
+void gdn__channel_expect_answer(struct gdn__channel *channel, int64_t now_us)
+{
+    if (channel->stalls_at_us == INT64_MAX) {
+        channel->stalls_at_us = now_us + channel->stall_after_us;
+    }
 }
 
 /* Nobody may look here again before a timer says so. */
 static void try_later(struct gdn__channel *channel, int64_t now_us)
 {
-    if (is_ack_due(channel, now_us)) channel->ack_at_us = now_us + GDN__ACK_DELAY_US;
+    if (is_ack_due(channel, now_us)) {
+        channel->ack_at_us = now_us + GDN__ACK_DELAY_US;
+        channel->sent_at_us = now_us;
+    }
     if (has_untransmitted(channel) && channel->resend_at_us == INT64_MAX) {
         channel->resend_at_us = now_us + channel->resend_after_us;
     }
 }
 
-bool gdn__channel_pack(struct gdn__channel *channel, uint64_t source, uint64_t destination,
-                       int64_t now_us, struct gdn__buffer *out)
+bool gdn__channel_pack(struct gdn__channel *channel, const struct gdn__header *pair, int64_t now_us,
+                       struct gdn__buffer *out)
 {
-    struct gdn__header header = {.source = source, .destination = destination};
+    struct gdn__header header = *pair;
     size_t before = out->length;
     if (channel->nack_due || (!has_untransmitted(channel) && is_ack_due(channel, now_us))) {
         pack_acknowledgement(channel, &header, out);
@@ -172,7 +265,7 @@ bool gdn__channel_pack(struct gdn__channel *channel, uint64_t source, uint64_t d
         try_later(channel, now_us);
         return false;
     }
-    settle_acknowledgement(channel);
+    settle_acknowledgement(channel, now_us);
     return true;
 }
 
@@ -194,6 +287,7 @@ static void compact(struct gdn__channel *channel)
 static void forget_up_to(struct gdn__channel *channel, uint64_t acknowledged)
 {
     while (channel->acknowledged < acknowledged) {
+        if (is_message(channel, channel->retained_at)) channel->messages_acknowledged++;
         channel->retained_at += record_bytes(channel, channel->retained_at);
         channel->acknowledged++;
     }
@@ -220,16 +314,27 @@ static void hear_acknowledged(struct gdn__channel *channel, uint64_t acknowledge
     forget_up_to(channel, acknowledged);
     channel->probing = channel->probe_next = false;
     channel->resend_after_us = GDN__RESEND_US;
-    channel->resend_at_us = has_unacknowledged(channel) ? now_us + GDN__RESEND_US : INT64_MAX;
+    bool more = has_unacknowledged(channel);
+    channel->resend_at_us = more ? now_us + GDN__RESEND_US : INT64_MAX;
+    channel->stalls_at_us = INT64_MAX;
+    channel->stall_after_us = GDN__STALL_US;
+    if (more) gdn__channel_expect_answer(channel, now_us);
+}
+
+/* A peer cannot have what was never sent: such a word is ignored. */
+static void hear_taken(struct gdn__channel *channel, uint64_t messages, uint64_t bytes)
+{
+    if (messages <= channel->peer_taken || messages > channel->messages_sent) return;
+    if (bytes < channel->peer_taken_bytes || bytes > channel->bytes_sent) return;
+    channel->peer_taken = messages;
+    channel->peer_taken_bytes = bytes;
 }
 
 void gdn__channel_heard(struct gdn__channel *channel, const struct gdn__header *header,
                         int64_t now_us)
 {
-    /* A peer cannot have what was never sent: such a word is ignored. */
-    if (header->taken > channel->peer_taken && header->taken <= channel->messages_sent) {
-        channel->peer_taken = header->taken;
-    }
+    channel->heard_at_us = now_us;
+    hear_taken(channel, header->taken, header->taken_bytes);
     hear_acknowledged(channel, header->acknowledged, now_us);
     channel->ask_taken = false;
     channel->ask_at_us = awaits_taking(channel) ? now_us + GDN__WINDOW_ASK_US : INT64_MAX;
@@ -275,20 +380,56 @@ void gdn__channel_unaccept(struct gdn__channel *channel)
     channel->expected--;
 }
 
-void gdn__channel_took(struct gdn__channel *channel, int64_t now_us)
+void gdn__channel_arrived(struct gdn__channel *channel, size_t bytes)
+{
+    channel->messages_arrived++;
+    channel->bytes_arrived += bytes;
+}
+
+void gdn__channel_took(struct gdn__channel *channel, size_t bytes, int64_t now_us)
 {
     channel->messages_taken++;
+    channel->bytes_taken += bytes;
     bool many = channel->messages_taken - channel->told_taken >= GDN__ACK_EVERY;
     owe_acknowledgement(channel, many ? now_us : now_us + GDN__ACK_DELAY_US);
 }
 
 /* ---- Time ---- */
 
+static int64_t silent_at(const struct gdn__channel *channel)
+{
+    return after(channel->heard_at_us, channel->ours.silence_us);
+}
+
+bool gdn__channel_is_silent(const struct gdn__channel *channel, int64_t now_us)
+{
+    return silent_at(channel) <= now_us;
+}
+
+void gdn__channel_slept(struct gdn__channel *channel, int64_t us)
+{
+    channel->heard_at_us += us;
+}
+
+bool gdn__channel_take_stall(struct gdn__channel *channel, int64_t now_us)
+{
+    if (channel->stalls_at_us > now_us) return false;
+    channel->stall_after_us *= 2;
+    if (channel->stall_after_us > GDN__STALL_MAX_US) channel->stall_after_us = GDN__STALL_MAX_US;
+    channel->stalls_at_us = now_us + channel->stall_after_us;
+    return true;
+}
+
+/* A stall needs no deadline of its own: while an answer is due, resending is. */
 int64_t gdn__channel_deadline(const struct gdn__channel *channel)
 {
-    int64_t deadline_us = channel->resend_at_us;
-    if (channel->ack_at_us < deadline_us) deadline_us = channel->ack_at_us;
-    return channel->ask_at_us < deadline_us ? channel->ask_at_us : deadline_us;
+    const int64_t all[] = {channel->resend_at_us, channel->ack_at_us, channel->ask_at_us,
+                           keep_alive_at(channel), silent_at(channel)};
+    int64_t deadline_us = all[0];
+    for (size_t i = 1; i < sizeof all / sizeof *all; i++) {
+        if (all[i] < deadline_us) deadline_us = all[i];
+    }
+    return deadline_us;
 }
 
 static void resend(struct gdn__channel *channel, int64_t now_us)

@@ -1,57 +1,27 @@
 /* SPDX-License-Identifier: MIT */
-/* Peers of a mesh: dialled, met, up and lost. */
+/* Who is met, comes up, and is met again after both had lost each other. */
 #include "src/core/handshake.h"
 
 #include "src/core/mem.h"
-#include <assert.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
-#define OPEN_RECORD_BYTES_MAX (GDN__RECORD_HEADER_BYTES + 4 + GDN__OPEN_ROUNDS_MAX * 32)
+#define OPEN_RECORD_BYTES_MAX (GDN__RECORD_HEADER_BYTES + 20 + GDN__OPEN_ROUNDS_MAX * 32)
 
-void gdn__mesh_say(gdn__mesh *mesh, const char *format, ...)
-{
-    char line[3 * GDN_NAME_MAX + 128];
-    if (mesh->events.say == NULL) return;
-    va_list arguments;
-    va_start(arguments, format);
-    (void)vsnprintf(line, sizeof line, format, arguments);
-    va_end(arguments);
-    mesh->events.say(mesh->events.context, line);
-}
+/* ---- Meeting ---- */
 
-void gdn__mesh_free_peer(gdn__mesh *mesh, struct gdn__peer *peer)
-{
-    if (peer == NULL) return;
-    gdn__link_remove(&peer->ready);
-    gdn__agenda_set(&mesh->agenda, &peer->wakes, INT64_MAX);
-    gdn__channel_fini(&peer->channel);
-    gdn__free(&mesh->allocator, peer->name);
-    gdn__free(&mesh->allocator, peer);
-}
-
-/* ---- Peers and links ---- */
-
-uint32_t gdn__mesh_count(const gdn__mesh *mesh)
-{
-    return (uint32_t)mesh->peer_count;
-}
-
-struct gdn__peer *gdn__mesh_peer(gdn__mesh *mesh, uint32_t peer)
-{
-    assert(peer > 0 && peer < mesh->peer_count);
-    return mesh->peers[peer];
-}
+/* Who it is that we have to talk to from now on. */
+struct meeting {
+    const char *name;
+    enum gdn__role role;
+    uint32_t link;
+    uint64_t incarnation;
+    uint32_t association;
+    uint64_t echo; /* Of its HELLO; 0: none. */
+};
 
 static struct gdn__key key_of_incarnation(uint64_t incarnation)
 {
     return (struct gdn__key){incarnation, 1};
-}
-
-uint32_t gdn__mesh_find(const gdn__mesh *mesh, gdn_node_id id)
-{
-    return (uint32_t)gdn__map_get(&mesh->by_id, gdn__key_of_id(id.id));
 }
 
 uint32_t gdn__mesh_find_incarnation(const gdn__mesh *mesh, uint64_t incarnation)
@@ -59,208 +29,78 @@ uint32_t gdn__mesh_find_incarnation(const gdn__mesh *mesh, uint64_t incarnation)
     return (uint32_t)gdn__map_get(&mesh->by_incarnation, key_of_incarnation(incarnation));
 }
 
-/* The link to an endpoint, new if need be. */
-static enum gdn_err link_to(gdn__mesh *mesh, const char *endpoint, uint32_t *link)
+/* Undo a gdn__map_put() over @p before, the row that had this incarnation; 0: none. */
+static void restore_incarnation(gdn__mesh *mesh, uint64_t incarnation, uint32_t before)
 {
-    for (size_t i = 0; i < mesh->link_count; i++) {
-        if (strcmp(mesh->links[i].endpoint, endpoint) == 0) {
-            *link = (uint32_t)i;
-            return GDN_OK;
-        }
+    if (before == 0) {
+        (void)gdn__map_remove(&mesh->by_incarnation, key_of_incarnation(incarnation));
+    } else {
+        (void)gdn__map_put(&mesh->by_incarnation, key_of_incarnation(incarnation), before);
     }
-    if (mesh->link_count >= GDN__PEERS_MAX) return GDN_ERR_LIMIT;
-    if (!gdn__grow(&mesh->allocator, &mesh->links, mesh->link_count, &mesh->link_capacity,
-                   sizeof *mesh->links)) {
-        return GDN_ERR_MEMORY;
-    }
-    char *copy = gdn__strdup(&mesh->allocator, endpoint);
-    if (copy == NULL) return GDN_ERR_MEMORY;
-    mesh->links[mesh->link_count].endpoint = copy;
-    *link = (uint32_t)mesh->link_count++;
-    return GDN_OK;
 }
 
-bool gdn__mesh_take_dial(gdn__mesh *mesh, uint32_t *link, const char **endpoint)
+static enum gdn_err write_open(gdn__mesh *mesh, uint32_t number)
 {
-    if (mesh->links_taken == mesh->link_count) return false;
-    *link = (uint32_t)mesh->links_taken;
-    *endpoint = mesh->links[mesh->links_taken++].endpoint;
-    return true;
-}
-
-/* A new peer, dialled, without an incarnation. @p name may be NULL. */
-static enum gdn_err add_peer(gdn__mesh *mesh, const char *name, uint32_t link, enum gdn__role role,
-                             uint32_t *number)
-{
-    if (mesh->peer_count >= GDN__PEERS_MAX) return GDN_ERR_LIMIT;
-    if (!gdn__grow(&mesh->allocator, &mesh->peers, mesh->peer_count, &mesh->peer_capacity,
-                   sizeof(struct gdn__peer *)) ||
-        !gdn__agenda_reserve(&mesh->agenda, &mesh->allocator, mesh->peer_count)) {
-        return GDN_ERR_MEMORY;
+    struct gdn__channel *channel = &mesh->peers[number]->channel;
+    struct gdn__open open = {.silence_ms = (uint32_t)(mesh->limits.silence_us / 1000),
+                             .window = mesh->limits.window,
+                             .window_bytes = mesh->limits.window_bytes};
+    if (mesh->events.opening != NULL) {
+        enum gdn_err err = mesh->events.opening(mesh->events.context, number, &open);
+        if (err != GDN_OK) return err;
     }
-    struct gdn__peer *peer = gdn__calloc(&mesh->allocator, sizeof *peer);
-    if (peer == NULL) return GDN_ERR_MEMORY;
-    gdn__channel_init(&peer->channel, &mesh->allocator);
-    gdn__link_init(&peer->ready);
-    peer->wakes.due_us = INT64_MAX;
-    if (name != NULL) {
-        peer->name = gdn__strdup(&mesh->allocator, name);
-        peer->id = gdn_node_named(name);
-        if (peer->name == NULL) {
-            gdn__mesh_free_peer(mesh, peer);
-            return GDN_ERR_MEMORY;
-        }
-    }
-    peer->role = role;
-    peer->link = link;
-    peer->hello_at_us = INT64_MAX;
-    peer->hello_after_us = GDN__HELLO_FIRST_US;
-    *number = peer->number = (uint32_t)mesh->peer_count;
-    mesh->peers[mesh->peer_count++] = peer;
-    return GDN_OK;
-}
-
-/* Undo add_peer() for the peer added last. */
-static void drop_last_peer(gdn__mesh *mesh)
-{
-    uint32_t number = (uint32_t)mesh->peer_count - 1;
-    struct gdn__peer *peer = mesh->peers[number];
-    if (peer->name != NULL && gdn__mesh_find(mesh, peer->id) == number) {
-        (void)gdn__map_remove(&mesh->by_id, gdn__key_of_id(peer->id.id));
-    }
-    gdn__mesh_free_peer(mesh, peer);
-    mesh->peer_count--;
-}
-
-static void say_hello_now(gdn__mesh *mesh, struct gdn__peer *peer, int64_t now_us)
-{
-    peer->hello_at_us = now_us;
-    gdn__mesh_ready(mesh, peer);
-}
-
-int64_t gdn__peer_next_hello(const struct gdn__peer *peer, int64_t now_us)
-{
-    if (peer->state == GDN__PEER_DIALLED) return now_us + peer->hello_after_us;
-    if (!peer->wanted) return INT64_MAX;
-    if (peer->state == GDN__PEER_OPENING) return now_us + GDN__HELLO_MAX_US;
-    return now_us + GDN__KNOWN_HELLO_US; /* It may restart unseen, and not dial us. */
-}
-
-/* A peer dialled at that link by nobody's name (a detector), whatever its state but lost. */
-static uint32_t find_nameless(gdn__mesh *mesh, uint32_t link, enum gdn__role role)
-{
-    for (uint32_t i = 1; i < mesh->peer_count; i++) {
-        const struct gdn__peer *peer = mesh->peers[i];
-        if (peer->link == link && peer->role == role && peer->state != GDN__PEER_LOST) return i;
-    }
-    return 0;
-}
-
-/* It dialled us first, or was dialled before. */
-static void want_known(gdn__mesh *mesh, struct gdn__peer *peer, int64_t now_us)
-{
-    if (!peer->wanted && peer->state == GDN__PEER_OPENING) say_hello_now(mesh, peer, now_us);
-    peer->wanted = true;
-}
-
-enum gdn_err gdn__mesh_dial(gdn__mesh *mesh, const char *name, const char *endpoint,
-                            enum gdn__role role, int64_t now_us)
-{
-    if (name != NULL && !gdn_name_is_valid(name)) return GDN_ERR_NAME;
-    if (!gdn_name_is_valid(endpoint)) return GDN_ERR_ADDRESS;
-    if (name != NULL && strcmp(name, mesh->name) == 0) return GDN_ERR_MISUSE;
-    uint32_t link, number;
-    if (name != NULL && (number = gdn__mesh_find(mesh, gdn_node_named(name))) != 0) {
-        want_known(mesh, mesh->peers[number], now_us);
-        return GDN_OK;
-    }
-    enum gdn_err err = link_to(mesh, endpoint, &link);
-    if (err != GDN_OK) return err;
-    if (name == NULL && find_nameless(mesh, link, role) != 0) return GDN_OK;
-    err = add_peer(mesh, name, link, role, &number);
-    if (err != GDN_OK) return err;
-    if (name != NULL &&
-        !gdn__map_put(&mesh->by_id, gdn__key_of_id(mesh->peers[number]->id.id), number)) {
-        drop_last_peer(mesh);
-        return GDN_ERR_MEMORY;
-    }
-    mesh->peers[number]->wanted = true;
-    say_hello_now(mesh, mesh->peers[number], now_us);
-    return GDN_OK;
-}
-
-/* ---- The handshake ---- */
-
-/* A peer that we want is gone: its next incarnation answers at the same place. */
-static void dial_again(gdn__mesh *mesh, const struct gdn__peer *gone, int64_t now_us)
-{
-    uint32_t number;
-    const char *name = gone->role == GDN__ROLE_DETECTOR ? NULL : gone->name;
-    if (add_peer(mesh, name, gone->link, gone->role, &number) != GDN_OK) {
-        gdn__mesh_say(mesh, "!%s cannot be dialled again: out of memory", gone->name);
-        return;
-    }
-    struct gdn__peer *peer = mesh->peers[number];
-    if (name != NULL && !gdn__map_put(&mesh->by_id, gdn__key_of_id(peer->id.id), number)) {
-        drop_last_peer(mesh);
-        return;
-    }
-    peer->wanted = true;
-    peer->hello_after_us = GDN__HELLO_MAX_US;
-    say_hello_now(mesh, peer, now_us);
-}
-
-void gdn__mesh_lose(gdn__mesh *mesh, uint32_t number, const char *reason, int64_t now_us)
-{
-    struct gdn__peer *peer = mesh->peers[number];
-    bool was_known = peer->state == GDN__PEER_OPENING || peer->state == GDN__PEER_UP;
-    peer->state = GDN__PEER_LOST;
-    peer->hello_at_us = INT64_MAX;
-    gdn__link_remove(&peer->ready);
-    gdn__agenda_set(&mesh->agenda, &peer->wakes, INT64_MAX);
-    gdn__channel_fini(&peer->channel);
-    if (peer->name != NULL && gdn__mesh_find(mesh, peer->id) == number) {
-        (void)gdn__map_remove(&mesh->by_id, gdn__key_of_id(peer->id.id));
-    }
-    if (!was_known) return;
-    gdn__mesh_say(mesh, "%s lost: %s", peer->name, reason);
-    if (mesh->events.lost != NULL) mesh->events.lost(mesh->events.context, number);
-    if (peer->wanted) dial_again(mesh, peer, now_us);
+    gdn__put_open(gdn__channel_begin(channel, GDN__OPEN), &open);
+    return gdn__channel_end(channel) ? GDN_OK : GDN_ERR_MEMORY;
 }
 
 /* We know the peer's incarnation: our channel to it begins with OPEN. */
-static enum gdn_err begin_channel(gdn__mesh *mesh, uint32_t number, uint64_t incarnation)
+static enum gdn_err begin_channel(gdn__mesh *mesh, uint32_t number, const struct meeting *meeting,
+                                  int64_t now_us)
 {
     struct gdn__peer *peer = mesh->peers[number];
+    uint32_t before = gdn__mesh_find_incarnation(mesh, meeting->incarnation);
+    gdn__channel_fini(&peer->channel); /* Its clocks ran since it was dialled. */
+    gdn__channel_init(&peer->channel, &mesh->allocator, &mesh->limits, now_us);
     /* Room first: what the owner does when the channel opens cannot be undone. */
     if (!gdn__channel_reserve(&peer->channel, OPEN_RECORD_BYTES_MAX) ||
-        !gdn__map_put(&mesh->by_incarnation, key_of_incarnation(incarnation), number)) {
+        !gdn__map_put(&mesh->by_incarnation, key_of_incarnation(meeting->incarnation), number)) {
         return GDN_ERR_MEMORY;
     }
-    struct gdn__buffer *body = gdn__channel_begin(&peer->channel, GDN__OPEN);
-    if (mesh->events.opening != NULL) {
-        mesh->events.opening(mesh->events.context, number, body);
-    } else {
-        gdn__put_open(body, NULL, 0);
+    enum gdn_err err = write_open(mesh, number);
+    if (err != GDN_OK) {
+        restore_incarnation(mesh, meeting->incarnation, before);
+        return err;
     }
-    if (!gdn__channel_end(&peer->channel)) {
-        (void)gdn__map_remove(&mesh->by_incarnation, key_of_incarnation(incarnation));
-        return GDN_ERR_MEMORY;
-    }
-    peer->incarnation = incarnation;
+    peer->incarnation = meeting->incarnation;
+    peer->association = meeting->association;
     peer->state = GDN__PEER_OPENING;
     gdn__mesh_ready(mesh, peer);
     return GDN_OK;
 }
 
-/* The peer we dialled that this HELLO belongs to: it answers our nonce, or is of that name. */
-static uint32_t match_dialled(gdn__mesh *mesh, const struct gdn__hello *hello, gdn_node_id id)
+static bool is_dialled(const gdn__mesh *mesh, uint64_t number)
 {
-    uint32_t named = gdn__mesh_find(mesh, id);
-    if (named != 0 && mesh->peers[named]->state == GDN__PEER_DIALLED) return named;
-    if (hello->echo == 0 || hello->echo >= mesh->peer_count) return 0;
-    struct gdn__peer *peer = mesh->peers[hello->echo];
-    return peer->state == GDN__PEER_DIALLED && peer->name == NULL ? (uint32_t)hello->echo : 0;
+    return number > 0 && number < mesh->peer_count &&
+           mesh->peers[number]->state == GDN__PEER_DIALLED;
+}
+
+/* The row that we dialled and that this peer belongs to: it is of that name, answers our nonce, or
+ * is a detector at that endpoint. */
+static uint32_t match_dialled(const gdn__mesh *mesh, const struct meeting *meeting)
+{
+    uint32_t named = gdn__mesh_find(mesh, gdn_node_named(meeting->name));
+    if (is_dialled(mesh, named)) return named;
+    if (is_dialled(mesh, meeting->echo) && mesh->peers[meeting->echo]->name == NULL) {
+        return (uint32_t)meeting->echo;
+    }
+    for (uint32_t i = 1; i < mesh->peer_count; i++) {
+        const struct gdn__peer *peer = mesh->peers[i];
+        if (peer->state == GDN__PEER_DIALLED && peer->name == NULL && peer->role == meeting->role &&
+            peer->link == meeting->link) {
+            return i;
+        }
+    }
+    return 0;
 }
 
 /* Gives a peer that was dialled by endpoint alone its name. */
@@ -282,30 +122,82 @@ static enum gdn_err name_peer(gdn__mesh *mesh, uint32_t number, const char *name
     return GDN_OK;
 }
 
-/* Somebody new, or a new incarnation of somebody known. */
-static enum gdn_err meet(gdn__mesh *mesh, const struct gdn__hello *hello, uint64_t incarnation,
+/* Somebody new, a new incarnation of somebody known, or a new association. */
+static enum gdn_err meet(gdn__mesh *mesh, const struct meeting *meeting, int64_t now_us,
                          uint32_t *number)
 {
-    gdn_node_id id = gdn_node_named(hello->name);
-    *number = match_dialled(mesh, hello, id);
+    *number = match_dialled(mesh, meeting);
     bool is_new = *number == 0;
     if (is_new) {
-        uint32_t link;
-        enum gdn_err err = link_to(mesh, hello->endpoint, &link);
-        if (err == GDN_OK) err = add_peer(mesh, NULL, link, hello->role, number);
+        enum gdn_err err =
+            gdn__mesh_add_peer(mesh, NULL, meeting->link, meeting->role, now_us, number);
         if (err != GDN_OK) return err;
     }
     struct gdn__peer *peer = mesh->peers[*number];
-    if (peer->role != hello->role) {
-        gdn__mesh_say(mesh, "!%s answered as a %s, not as a %s", hello->name,
-                      hello->role == GDN__ROLE_DETECTOR ? "detector" : "node",
+    if (peer->role != meeting->role) {
+        gdn__mesh_say(mesh, "!%s answered as a %s, not as a %s", meeting->name,
+                      meeting->role == GDN__ROLE_DETECTOR ? "detector" : "node",
                       peer->role == GDN__ROLE_DETECTOR ? "detector" : "node");
         return GDN_ERR_FORMAT;
     }
-    enum gdn_err err = name_peer(mesh, *number, hello->name);
-    if (err == GDN_OK) err = begin_channel(mesh, *number, incarnation);
-    if (err != GDN_OK && is_new) drop_last_peer(mesh); /* It says HELLO again. */
+    enum gdn_err err = name_peer(mesh, *number, meeting->name);
+    if (err == GDN_OK) err = begin_channel(mesh, *number, meeting, now_us);
+    if (err != GDN_OK && is_new) gdn__mesh_drop_last_peer(mesh); /* It will be heard again. */
     return err;
+}
+
+/* The same incarnation once more, after one of us had lost the other. */
+static enum gdn_err meet_again(gdn__mesh *mesh, uint32_t *number, uint32_t association,
+                               int64_t now_us)
+{
+    const struct gdn__peer *before = mesh->peers[*number];
+    struct meeting meeting = {.name = before->name,
+                              .role = before->role,
+                              .link = before->link,
+                              .incarnation = before->incarnation,
+                              .association = association};
+    return meet(mesh, &meeting, now_us, number);
+}
+
+enum gdn_err gdn__mesh_associate(gdn__mesh *mesh, uint32_t *number,
+                                 const struct gdn__header *header, int64_t now_us, bool *current)
+{
+    struct gdn__peer *peer = mesh->peers[*number];
+    uint32_t ours = peer->association, theirs = header->association;
+    *current = false;
+    if (peer->gone) return GDN_OK;
+    if (peer->state == GDN__PEER_LOST) { /* It lives, and may not know that we gave it up. */
+        uint32_t next = theirs > ours ? theirs : ours + 1;
+        enum gdn_err err = meet_again(mesh, number, next, now_us);
+        *current = err == GDN_OK && theirs == next;
+        return err;
+    }
+    if (theirs > ours) { /* It gave us up. */
+        gdn__mesh_lose(mesh, *number, GDN__LOSS_GIVEN_UP, "it had heard nothing of us", now_us);
+        enum gdn_err err = meet_again(mesh, number, theirs, now_us);
+        *current = err == GDN_OK;
+        return err;
+    }
+    *current = theirs == ours; /* A smaller one is of frames that came late. */
+    return GDN_OK;
+}
+
+/* ---- HELLO ---- */
+
+/* The row of whoever said this HELLO. */
+static enum gdn_err greet(gdn__mesh *mesh, const struct gdn__header *header,
+                          const struct gdn__hello *hello, int64_t now_us, uint32_t *number)
+{
+    bool current;
+    *number = gdn__mesh_find_incarnation(mesh, header->source);
+    if (*number != 0) return gdn__mesh_associate(mesh, number, header, now_us, &current);
+    struct meeting meeting = {.name = hello->name,
+                              .role = hello->role,
+                              .incarnation = header->source,
+                              .association = header->association > 0 ? header->association : 1,
+                              .echo = hello->echo};
+    enum gdn_err err = gdn__mesh_link_to(mesh, hello->endpoint, &meeting.link);
+    return err == GDN_OK ? meet(mesh, &meeting, now_us, number) : err;
 }
 
 enum gdn_err gdn__mesh_hello_received(gdn__mesh *mesh, const struct gdn__header *header,
@@ -320,20 +212,21 @@ enum gdn_err gdn__mesh_hello_received(gdn__mesh *mesh, const struct gdn__header 
         return GDN_ERR_FORMAT;
     }
     if (hello.echo != 0 && header->destination != mesh->incarnation) return GDN_OK;
-    uint32_t number = gdn__mesh_find_incarnation(mesh, header->source);
-    if (number == 0) {
-        enum gdn_err err = meet(mesh, &hello, header->source, &number);
-        if (err != GDN_OK) return err;
-    }
+    uint32_t number;
+    enum gdn_err err = greet(mesh, header, &hello, now_us, &number);
+    if (err != GDN_OK) return err;
     struct gdn__peer *peer = mesh->peers[number];
     if (peer->state == GDN__PEER_LOST) return GDN_OK;
+    peer->channel.heard_at_us = now_us;
     peer->hello_at_us = gdn__peer_next_hello(peer, now_us);
     if (hello.echo == 0) {
         peer->hello_echo = hello.nonce;
-        say_hello_now(mesh, peer, now_us);
+        gdn__mesh_hello_now(mesh, peer, now_us);
     }
     return GDN_OK;
 }
+
+/* ---- Coming up ---- */
 
 /* It lives now, so whoever had its name before does not. */
 static enum gdn_err take_over_name(gdn__mesh *mesh, uint32_t number, int64_t now_us)
@@ -345,7 +238,7 @@ static enum gdn_err take_over_name(gdn__mesh *mesh, uint32_t number, int64_t now
     if (before == 0) return GDN_OK;
     peer->wanted = peer->wanted || mesh->peers[before]->wanted;
     mesh->peers[before]->wanted = false;
-    gdn__mesh_lose(mesh, before, "a new incarnation took its place", now_us);
+    gdn__mesh_lose(mesh, before, GDN__LOSS_GONE, "a new incarnation took its place", now_us);
     return GDN_OK;
 }
 
@@ -357,6 +250,7 @@ enum gdn_err gdn__mesh_come_up(gdn__mesh *mesh, uint32_t number, int64_t now_us)
     enum gdn_err err = take_over_name(mesh, number, now_us);
     if (err != GDN_OK) return err;
     peer->state = GDN__PEER_UP;
+    peer->was_up = true;
     if (peer->hello_echo == 0) peer->hello_at_us = gdn__peer_next_hello(peer, now_us);
     gdn__mesh_say(mesh, "%s up", peer->name);
     if (mesh->events.up != NULL) mesh->events.up(mesh->events.context, number);
@@ -367,11 +261,16 @@ enum gdn_err gdn__mesh_open_received(gdn__mesh *mesh, uint32_t number,
                                      const struct gdn__record *record)
 {
     struct gdn__peer *peer = mesh->peers[number];
-    enum gdn_err err = GDN_OK;
-    if (peer->opened) return GDN_ERR_FORMAT;
+    struct gdn__open open;
+    if (peer->opened || !gdn__get_open(record, &open)) return GDN_ERR_FORMAT;
     if (mesh->events.opened != NULL) {
-        err = mesh->events.opened(mesh->events.context, number, record);
+        enum gdn_err err = mesh->events.opened(mesh->events.context, number, &open);
+        if (err != GDN_OK) return err;
     }
-    if (err == GDN_OK) peer->opened = true;
-    return err;
+    gdn__channel_agree(&peer->channel,
+                       &(struct gdn__channel_limits){.silence_us = (int64_t)open.silence_ms * 1000,
+                                                     .window = open.window,
+                                                     .window_bytes = open.window_bytes});
+    peer->opened = true;
+    return GDN_OK;
 }

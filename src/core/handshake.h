@@ -2,7 +2,8 @@
 /* The inside of a mesh, shared by its files:
  *
  *     mesh.c        frames in and out, time
- *     handshake.c   peers and links: who is dialled, met, up and lost */
+ *     peers.c       rows and links: who is dialled and who is lost
+ *     handshake.c   who is met, comes up, and is met again */
 #ifndef GDN_CORE_HANDSHAKE_H
 #define GDN_CORE_HANDSHAKE_H
 
@@ -10,6 +11,12 @@
 
 struct gdn__mesh_link {
     char *endpoint;
+    bool wanted; /* To be handed out by gdn__mesh_take_dial(). */
+};
+
+enum gdn__loss {
+    GDN__LOSS_GIVEN_UP, /* Of this association: the same incarnation may be met again. */
+    GDN__LOSS_GONE      /* For ever: it said goodbye, or another has taken its place. */
 };
 
 struct gdn__mesh {
@@ -24,8 +31,10 @@ struct gdn__mesh {
     size_t peer_count, peer_capacity;
     struct gdn__mesh_link *links;
     size_t link_count, link_capacity;
-    size_t links_taken;             /* Handed out by gdn__mesh_take_dial(). */
-    struct gdn__map by_incarnation; /* Known incarnations, lost ones too -> number. */
+    size_t links_wanted;
+    struct gdn__channel_limits limits;
+    int64_t seen_us;                /* Last time we looked at the clock; INT64_MIN: never. */
+    struct gdn__map by_incarnation; /* Known incarnations, lost ones too -> newest number. */
     struct gdn__map by_id;          /* Live peers with a name -> number. */
     struct gdn__link ready;         /* Peers for which something may wait for a pack. */
     struct gdn__agenda agenda;      /* When each peer wants to be looked at. */
@@ -45,9 +54,28 @@ void gdn__mesh_ready(gdn__mesh *mesh, struct gdn__peer *peer);
  * out to be a late HELLO of the dead, and a detector may restart unseen. */
 int64_t gdn__peer_next_hello(const struct gdn__peer *peer, int64_t now_us);
 
+/* A row for a peer that is dialled, without an incarnation; @p name may be NULL. */
+enum gdn_err gdn__mesh_add_peer(gdn__mesh *mesh, const char *name, uint32_t link,
+                                enum gdn__role role, int64_t now_us, uint32_t *number);
+/* Undo it for the row added last. */
+void gdn__mesh_drop_last_peer(gdn__mesh *mesh);
 void gdn__mesh_free_peer(gdn__mesh *mesh, struct gdn__peer *peer);
-/* The peer's incarnation is gone for ever. */
-void gdn__mesh_lose(gdn__mesh *mesh, uint32_t number, const char *reason, int64_t now_us);
+void gdn__mesh_hello_now(gdn__mesh *mesh, struct gdn__peer *peer, int64_t now_us);
+
+/* The link to an endpoint, new if need be. */
+enum gdn_err gdn__mesh_link_to(gdn__mesh *mesh, const char *endpoint, uint32_t *link);
+/* Have the link's connection opened, or opened anew. */
+void gdn__mesh_want_link(gdn__mesh *mesh, uint32_t link);
+
+/* The channels to and from the peer end. */
+void gdn__mesh_lose(gdn__mesh *mesh, uint32_t number, enum gdn__loss loss, const char *reason,
+                    int64_t now_us);
+
+/* A frame that names the peer @p *number came. Where one side has lost the other, both meet again
+ * in a new association: then *number is the new row. *current: the frame belongs to the association
+ * that stands now. GDN_ERR_MEMORY: with the next frame. */
+enum gdn_err gdn__mesh_associate(gdn__mesh *mesh, uint32_t *number,
+                                 const struct gdn__header *header, int64_t now_us, bool *current);
 
 enum gdn_err gdn__mesh_hello_received(gdn__mesh *mesh, const struct gdn__header *header,
                                       const struct gdn__record *record, const char *from,

@@ -23,6 +23,7 @@ struct gdn__arrival {
     enum gdn__arrival_type type;
     uint32_t peer;
     bool counted; /* Its channel counts it as taken when it is. */
+    size_t bytes; /* Of its record's body. */
     struct gdn_message message;
     struct gdn__abort abort;
     struct gdn_item item; /* NOTICE: the whole; PAYLOAD: its bytes. */

@@ -16,6 +16,8 @@ gdn__mesh *gdn__mesh_new(const struct gdn__mesh_options *options)
     mesh->id = gdn_node_named(options->name);
     mesh->incarnation = options->incarnation;
     mesh->role = options->role;
+    mesh->limits = options->limits;
+    mesh->seen_us = INT64_MIN;
     mesh->peer_count = 1;
     gdn__link_init(&mesh->ready);
     gdn__map_init(&mesh->by_incarnation, allocator);
@@ -52,6 +54,19 @@ void gdn__mesh_free(gdn__mesh *mesh)
     gdn__free(&allocator, mesh->name);
     gdn__free(&allocator, mesh->endpoint);
     gdn__free(&allocator, mesh);
+}
+
+/* ---- Our own sleep ---- */
+
+/* While anybody is there we look at the clock several times in the silence that we endure. If we
+ * did not, our whole process stood still, and what the peers sent meanwhile is yet to be read. */
+static void notice_sleep(gdn__mesh *mesh, int64_t now_us)
+{
+    bool slept = mesh->seen_us != INT64_MIN && now_us - mesh->seen_us > mesh->limits.silence_us / 2;
+    for (uint32_t i = 1; slept && i < mesh->peer_count; i++) {
+        gdn__channel_slept(&mesh->peers[i]->channel, now_us - mesh->seen_us);
+    }
+    mesh->seen_us = now_us;
 }
 
 /* ---- Receiving ---- */
@@ -95,8 +110,11 @@ static enum gdn_err receive_numbered(gdn__mesh *mesh, uint32_t number,
         } else if (mesh->events.arrived != NULL) {
             err = mesh->events.arrived(mesh->events.context, number, &record);
         }
-        if (err != GDN_OK && peer->state != GDN__PEER_LOST) {
+        if (err == GDN_OK || peer->state == GDN__PEER_LOST) continue;
+        if (err == GDN_ERR_MEMORY) {
             gdn__channel_unaccept(&peer->channel);
+        } else { /* Resent, it would be no better. */
+            gdn__mesh_lose(mesh, number, GDN__LOSS_GIVEN_UP, gdn_err_text(err), now_us);
         }
     }
     return err;
@@ -109,7 +127,7 @@ static enum gdn_err receive_unnumbered(gdn__mesh *mesh, uint32_t number, struct 
     while (gdn__next_record(&in, &record)) {
         if (record.type == GDN__NACK) gdn__channel_go_back(&mesh->peers[number]->channel);
         if (record.type == GDN__BYE) {
-            gdn__mesh_lose(mesh, number, "it said goodbye", now_us);
+            gdn__mesh_lose(mesh, number, GDN__LOSS_GONE, "it said goodbye", now_us);
             return GDN_OK;
         }
     }
@@ -135,7 +153,10 @@ static enum gdn_err receive(gdn__mesh *mesh, struct gdn__reader in, const char *
     uint32_t number = gdn__mesh_find_incarnation(mesh, header.source);
     if (header.destination != mesh->incarnation) return GDN_OK; /* Our predecessor's mail. */
     if (number == 0) return GDN_ERR_UNKNOWN_NODE;
-    if (mesh->peers[number]->state == GDN__PEER_LOST) return GDN_OK;
+    if (header.association == 0) return GDN_ERR_FORMAT;
+    bool current;
+    err = gdn__mesh_associate(mesh, &number, &header, now_us, &current);
+    if (err != GDN_OK || !current) return err;
     gdn__mesh_ready(mesh, mesh->peers[number]);
     gdn__channel_heard(&mesh->peers[number]->channel, &header, now_us);
     err = gdn__mesh_come_up(mesh, number, now_us);
@@ -149,6 +170,7 @@ enum gdn_err gdn__mesh_receive(gdn__mesh *mesh, const uint8_t *bytes, size_t len
                                const char *from, int64_t now_us)
 {
     if (from == NULL) from = "an unknown address";
+    notice_sleep(mesh, now_us);
     enum gdn_err err = receive(mesh, gdn__reader_of(bytes, length), from, now_us);
     if (err != GDN_OK) {
         gdn__mesh_say(mesh, "!frame of %zu bytes from %s refused: %s", length, from,
@@ -178,6 +200,7 @@ void gdn__mesh_ready(gdn__mesh *mesh, struct gdn__peer *peer)
 
 static int64_t deadline_of(const struct gdn__peer *peer)
 {
+    if (peer->state == GDN__PEER_DIALLED) return peer->hello_at_us;
     int64_t channel = gdn__channel_deadline(&peer->channel);
     return peer->hello_at_us < channel ? peer->hello_at_us : channel;
 }
@@ -193,7 +216,7 @@ void gdn__mesh_touch(gdn__mesh *mesh, uint32_t number)
 
 bool gdn__mesh_wants_to_send(const gdn__mesh *mesh)
 {
-    return gdn__link_is_used(&mesh->ready) || mesh->closing || mesh->links_taken < mesh->link_count;
+    return gdn__link_is_used(&mesh->ready) || mesh->closing || mesh->links_wanted > 0;
 }
 
 /* Records what was appended to @c out since @p at as a frame. */
@@ -210,10 +233,17 @@ static void add_packed(gdn__mesh *mesh, uint32_t link, size_t at)
         (struct gdn__packed){.link = link, .at = at, .length = mesh->out.length - at};
 }
 
+static struct gdn__header header_to(const gdn__mesh *mesh, const struct gdn__peer *peer)
+{
+    return (struct gdn__header){.source = mesh->incarnation,
+                                .destination = peer->incarnation,
+                                .association = peer->association};
+}
+
 static void pack_hello(gdn__mesh *mesh, struct gdn__peer *peer, int64_t now_us)
 {
-    struct gdn__header header = {
-        .source = mesh->incarnation, .destination = peer->incarnation, .count = 1};
+    struct gdn__header header = header_to(mesh, peer);
+    header.count = 1;
     struct gdn__hello hello = {.role = mesh->role, .nonce = peer->number, .echo = peer->hello_echo};
     (void)snprintf(hello.name, sizeof hello.name, "%s", mesh->name);
     (void)snprintf(hello.endpoint, sizeof hello.endpoint, "%s", mesh->endpoint);
@@ -232,8 +262,8 @@ static void pack_hello(gdn__mesh *mesh, struct gdn__peer *peer, int64_t now_us)
 
 static void pack_goodbye(gdn__mesh *mesh, const struct gdn__peer *peer)
 {
-    struct gdn__header header = {
-        .source = mesh->incarnation, .destination = peer->incarnation, .count = 1};
+    struct gdn__header header = header_to(mesh, peer);
+    header.count = 1;
     size_t at = mesh->out.length;
     gdn__put_header(&mesh->out, &header);
     gdn__end_record(&mesh->out, gdn__begin_record(&mesh->out, GDN__BYE));
@@ -245,8 +275,8 @@ static void pack_peer(gdn__mesh *mesh, struct gdn__peer *peer, int64_t now_us)
     if (peer->hello_at_us <= now_us) pack_hello(mesh, peer, now_us);
     if (peer->state == GDN__PEER_DIALLED) return;
     size_t at = mesh->out.length;
-    while (gdn__channel_pack(&peer->channel, mesh->incarnation, peer->incarnation, now_us,
-                             &mesh->out)) {
+    struct gdn__header pair = header_to(mesh, peer);
+    while (gdn__channel_pack(&peer->channel, &pair, now_us, &mesh->out)) {
         add_packed(mesh, peer->link, at);
         at = mesh->out.length;
     }
@@ -267,6 +297,7 @@ static struct gdn__peer *take_due(gdn__mesh *mesh, int64_t now_us)
 size_t gdn__mesh_pack(gdn__mesh *mesh, int64_t now_us, const struct gdn__packed **frames,
                       const uint8_t **bytes)
 {
+    notice_sleep(mesh, now_us);
     gdn__buffer_clear(&mesh->out);
     mesh->packed_count = 0;
     while (take_due(mesh, now_us) != NULL) continue;
@@ -285,7 +316,15 @@ size_t gdn__mesh_pack(gdn__mesh *mesh, int64_t now_us, const struct gdn__packed 
 void gdn__mesh_close(gdn__mesh *mesh)
 {
     mesh->closing = true;
-    for (uint32_t i = 1; i < mesh->peer_count; i++) gdn__mesh_ready(mesh, mesh->peers[i]);
+    for (uint32_t i = 1; i < mesh->peer_count; i++) {
+        struct gdn__peer *peer = mesh->peers[i];
+        uint64_t unknown = gdn__channel_unacknowledged(&peer->channel);
+        if (peer->state == GDN__PEER_UP && unknown > 0) {
+            gdn__mesh_say(mesh, "!closing, though %s has not acknowledged %llu messages",
+                          peer->name, (unsigned long long)unknown);
+        }
+        gdn__mesh_ready(mesh, peer);
+    }
 }
 
 /* ---- Time ---- */
@@ -295,10 +334,23 @@ int64_t gdn__mesh_deadline(const gdn__mesh *mesh)
     return gdn__agenda_deadline(&mesh->agenda);
 }
 
+static void time_passed(gdn__mesh *mesh, struct gdn__peer *peer, int64_t now_us)
+{
+    char reason[64];
+    if (gdn__channel_take_stall(&peer->channel, now_us)) gdn__mesh_want_link(mesh, peer->link);
+    if (peer->state == GDN__PEER_DIALLED) return;
+    if (gdn__channel_is_silent(&peer->channel, now_us)) {
+        (void)snprintf(reason, sizeof reason, "nothing heard for %.1f s",
+                       (double)mesh->limits.silence_us / 1e6);
+        gdn__mesh_lose(mesh, peer->number, GDN__LOSS_GIVEN_UP, reason, now_us);
+        return;
+    }
+    gdn__channel_passed(&peer->channel, now_us);
+}
+
 void gdn__mesh_passed(gdn__mesh *mesh, int64_t now_us)
 {
+    notice_sleep(mesh, now_us);
     struct gdn__peer *peer;
-    while ((peer = take_due(mesh, now_us)) != NULL) {
-        if (peer->state != GDN__PEER_DIALLED) gdn__channel_passed(&peer->channel, now_us);
-    }
+    while ((peer = take_due(mesh, now_us)) != NULL) time_passed(mesh, peer, now_us);
 }

@@ -13,7 +13,16 @@
  * acknowledgement of our OPEN proves that it lives. A HELLO, and even an OPEN, may be late ones of
  * the dead, for frames of two connections come in any order.
  *
- * A peer's number is never used again; a lost peer keeps its number and name. */
+ * A peer that is silent for too long, or sends what no correct peer sends, is given up. Its process
+ * may live on, and not know: whoever hears the other again opens a new *association* of the same
+ * two incarnations, numbered one higher, and both sides lose the old one before they use it.
+ *
+ *     A  (gave B up: 1)            B  (hung, and wakes)
+ *     A  <--------------- ACK, 1   B
+ *     A  OPEN, 2 ---------------->  B      B loses A in 1, begins 2
+ *     A  <--------------- OPEN, 2   B
+ *
+ * A row's number is never used again; a lost peer keeps its number and name. */
 #ifndef GDN_CORE_MESH_H
 #define GDN_CORE_MESH_H
 
@@ -41,10 +50,13 @@ struct gdn__peer {
     char *name; /* NULL: dialled by endpoint alone, and not answered yet. */
     gdn_node_id id;
     uint64_t incarnation; /* 0 while dialled. */
+    uint32_t association; /* Of our incarnation and its; counts their losses of each other. */
     uint32_t link;        /* Where its frames go. */
     bool opened;          /* Its OPEN has arrived. */
-    bool wanted;          /* We dialled it: dial again when it is lost. */
-    int64_t hello_at_us;  /* When to say HELLO (again); INT64_MAX: no need. */
+    bool was_up;
+    bool gone;           /* Lost for ever, not only given up. */
+    bool wanted;         /* We dialled it: dial again when it is lost. */
+    int64_t hello_at_us; /* When to say HELLO (again); INT64_MAX: no need. */
     int64_t hello_after_us;
     uint64_t hello_echo; /* Answer this nonce with the next HELLO; 0: none. */
     struct gdn__channel channel;
@@ -57,13 +69,15 @@ typedef struct gdn__mesh gdn__mesh;
 /* What the owner is told, in order. Peers by number (from 1). Any may be NULL. */
 struct gdn__mesh_events {
     void *context;
-    /* Channel to the peer begins: write the body of our OPEN (gdn__put_open). */
-    void (*opening)(void *context, uint32_t peer, struct gdn__buffer *body);
+    /* Channel to the peer begins: name in @p open the rounds that we have cut. GDN_ERR_MEMORY: not
+     * now. */
+    enum gdn_err (*opening)(void *context, uint32_t peer, struct gdn__open *open);
     /* Its channel to us begins with this OPEN. GDN_ERR_MEMORY: not now, it will be resent. */
-    enum gdn_err (*opened)(void *context, uint32_t peer, const struct gdn__record *open);
+    enum gdn_err (*opened)(void *context, uint32_t peer, const struct gdn__open *open);
     void (*up)(void *context, uint32_t peer);
     void (*lost)(void *context, uint32_t peer);
-    /* A numbered record, in order, exactly once. GDN_ERR_MEMORY: not now, it will be resent. */
+    /* A numbered record, in order, exactly once. GDN_ERR_MEMORY: not now, it will be resent.
+     * GDN_ERR_FORMAT, GDN_ERR_LIMIT: no correct peer sends this; the peer is lost. */
     enum gdn_err (*arrived)(void *context, uint32_t peer, const struct gdn__record *record);
     /* A line for the log; '!' first marks a warning. */
     void (*say)(void *context, const char *line);
@@ -74,6 +88,7 @@ struct gdn__mesh_options {
     const char *endpoint;
     uint64_t incarnation;
     enum gdn__role role;
+    struct gdn__channel_limits limits; /* silence_us at least GDN__SILENCE_MS_MIN. */
     struct gdn_allocator allocator;
     struct gdn__mesh_events events;
 };
@@ -107,7 +122,8 @@ size_t gdn__mesh_pack(gdn__mesh *mesh, int64_t now_us, const struct gdn__packed 
                       const uint8_t **bytes);
 bool gdn__mesh_wants_to_send(const gdn__mesh *mesh);
 
-/* The next link to open, once each; false when there is none. */
+/* The next link to open; false when there is none. One that has been handed out before is to be
+ * opened anew: the connection may be dead, and what waits in it will be resent. */
 bool gdn__mesh_take_dial(gdn__mesh *mesh, uint32_t *link, const char **endpoint);
 
 int64_t gdn__mesh_deadline(const gdn__mesh *mesh);

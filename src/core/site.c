@@ -39,7 +39,6 @@ void gdn__site_send_lock(gdn_site *site, uint32_t number, const struct gdn_messa
     bool numbered = gdn__mesh_end(site->mesh, number);
     assert(numbered); /* Its room was reserved. */
     (void)numbered;
-    peer->channel.messages_sent++;
     site->messages_sent++;
     enum gdn_err err = gdn__site_participate(
         site,
@@ -118,12 +117,15 @@ static bool make_parts(gdn_site *site, const struct gdn_site_options *options)
                                                   .retain = gdn__arrival_retain,
                                                   .release = gdn__arrival_release,
                                                   .allocator = &site->allocator};
-    struct gdn__mesh_options mesh = {.name = options->name,
-                                     .endpoint = options->endpoint,
-                                     .incarnation = options->incarnation,
-                                     .role = GDN__ROLE_NODE,
-                                     .allocator = site->allocator,
-                                     .events = gdn__site_mesh_events(site)};
+    struct gdn__mesh_options mesh = {
+        .name = options->name,
+        .endpoint = options->endpoint,
+        .incarnation = options->incarnation,
+        .role = GDN__ROLE_NODE,
+        .limits =
+            gdn__channel_limits_of(options->silence_ms, options->window, options->window_bytes),
+        .allocator = site->allocator,
+        .events = gdn__site_mesh_events(site)};
     site->ledger = gdn_ledger_new(&ledger);
     site->participant = gdn_participant_new(&participant);
     site->mesh = gdn__mesh_new(&mesh);
@@ -156,6 +158,8 @@ gdn_site *gdn_site_new(const struct gdn_site_options *options)
     struct gdn_allocator allocator = gdn__allocator_or_default(options->allocator);
     if (!gdn_name_is_valid(options->name) || !gdn_name_is_valid(options->endpoint)) return NULL;
     if (options->incarnation == 0) return NULL;
+    if (options->silence_ms != 0 && options->silence_ms < GDN__SILENCE_MS_MIN) return NULL;
+    if (options->window_bytes != 0 && options->window_bytes < GDN__WINDOW_BYTES_MIN) return NULL;
     gdn_site *site = gdn__calloc(&allocator, sizeof *site);
     if (site == NULL) return NULL;
     uint32_t patience_ms =
@@ -164,7 +168,6 @@ gdn_site *gdn_site_new(const struct gdn_site_options *options)
     site->self = gdn_node_named(options->name);
     site->incarnation = options->incarnation;
     site->patience_us = (int64_t)patience_ms * 1000;
-    site->window = options->window != 0 ? options->window : GDN__WINDOW_DEFAULT;
     site->payload_max = options->payload_max != 0 ? options->payload_max : GDN__PAYLOAD_DEFAULT;
     site->recording_max =
         options->recording_max != 0 ? options->recording_max : GDN__RECORDING_DEFAULT;
@@ -242,7 +245,9 @@ static void hand_out(gdn_site *site, struct gdn_actions *actions)
 {
     int64_t suspicion = suspicion_deadline(site);
     int64_t mesh = gdn__mesh_deadline(site->mesh);
+    int64_t rounds = gdn__site_rounds_deadline(site);
     actions->deadline_us = suspicion < mesh ? suspicion : mesh;
+    if (rounds < actions->deadline_us) actions->deadline_us = rounds;
     actions->wants_to_send = gdn__mesh_wants_to_send(site->mesh);
     actions->items_waiting = gdn__site_items_waiting(site);
     actions->peers_changed = site->peers_changed;
@@ -260,6 +265,9 @@ static enum gdn_err step_frame_received(gdn_site *site, const struct gdn_event *
     enum gdn_err err = gdn__mesh_receive(site->mesh, event->as.frame.bytes, event->as.frame.length,
                                          event->as.frame.from, event->now_us);
     if (err != GDN_OK) site->frames_refused++;
+    /* Every frame may make room; whoever waits for it looks again. */
+    if (site->found_full) site->peers_changed = true;
+    site->found_full = false;
     return err;
 }
 
@@ -275,6 +283,7 @@ static enum gdn_err step(gdn_site *site, const struct gdn_event *event, struct g
     case GDN_EVENT_TIME_PASSED:
         gdn__mesh_passed(site->mesh, event->now_us);
         suspect_if_due(site);
+        gdn__site_end_rounds(site);
         return GDN_OK;
     case GDN_EVENT_PEER_DIALLED:
         return gdn__mesh_dial(site->mesh, event->as.dial.name, event->as.dial.endpoint,
@@ -325,12 +334,14 @@ bool gdn_site_next(const gdn_site *site, gdn_resource_id resource, gdn_ticket *t
     return true;
 }
 
-enum gdn_err gdn_site_connected(const gdn_site *site, gdn_node_id node, bool *connected)
+uint64_t gdn_site_unacknowledged(const gdn_site *site)
 {
-    uint32_t number = gdn__mesh_find(site->mesh, node);
-    if (number == 0) return GDN_ERR_UNKNOWN_NODE;
-    *connected = gdn__mesh_peer(site->mesh, number)->state == GDN__PEER_UP;
-    return GDN_OK;
+    uint64_t count = 0;
+    for (uint32_t i = 1; i < gdn__mesh_count(site->mesh); i++) {
+        const struct gdn__peer *peer = gdn__mesh_peer(site->mesh, i);
+        if (peer->state == GDN__PEER_UP) count += gdn__channel_unacknowledged(&peer->channel);
+    }
+    return count;
 }
 
 enum gdn_err gdn_site_inspect(gdn_site *site, int64_t now_us, gdn_cut **cut)

@@ -14,13 +14,13 @@
 #include "src/core/inbox.h"
 #include "src/core/mesh.h"
 
-#define GDN__WINDOW_DEFAULT      4096
 #define GDN__PAYLOAD_DEFAULT     (UINT32_C(1) << 20)
 #define GDN__RECORDING_DEFAULT   (UINT32_C(1) << 26)
 #define GDN__PATIENCE_MS_DEFAULT 100
-#define GDN__WINDOW_BYTES        (UINT32_C(1) << 26) /* Unacknowledged, to one peer. */
-#define GDN__DETECTOR_BACKLOG    (UINT32_C(1) << 26) /* The same to a detector; then no more. */
-#define GDN__LOCK_RECORD_BYTES   72                  /* No lock message is longer. */
+#define GDN__DETECTOR_BACKLOG    (UINT32_C(1) << 26) /* Unacknowledged, to one; then no more. */
+#define GDN__ROUND_LIFE_US       INT64_C(120000000)  /* Of a round that nobody ends. */
+#define GDN__LOCK_BODY_BYTES_MAX 64                  /* No lock message is longer. */
+#define GDN__LOCK_RECORD_BYTES   (GDN__RECORD_HEADER_BYTES + GDN__LOCK_BODY_BYTES_MAX)
 #define GDN__MARKER_RECORD_BYTES (GDN__RECORD_HEADER_BYTES + 32)
 
 /* One round that we take part in: what we recorded at our cut. */
@@ -28,6 +28,8 @@ struct gdn__snapshot {
     gdn_cut *cut;  /* NULL: recording failed, or the slot is free. */
     uint32_t node; /* Ours, in that cut. */
     gdn_capture *capture;
+    gdn_round_id round; /* Number 0: the slot is free. */
+    int64_t ends_at_us; /* Given up then, whatever its initiator does. */
 };
 
 struct gdn_site {
@@ -38,7 +40,6 @@ struct gdn_site {
     struct gdn_modes modes;
     bool modes_given;
     int64_t patience_us;
-    uint32_t window;
     size_t payload_max;
     size_t recording_max;
 
@@ -51,7 +52,9 @@ struct gdn_site {
     int64_t now_us;          /* Of the event under way. */
     int64_t suspected_at_us; /* When detectors were last told of a long wait. */
     bool suspected;
+    uint32_t rounds_under_way;
     bool peers_changed;
+    bool found_full; /* Somebody met a full window. */
     uint64_t messages_sent, messages_taken;
     uint64_t rounds_reported, rounds_abandoned, frames_refused;
 
@@ -85,6 +88,9 @@ struct gdn__mesh_events gdn__site_mesh_events(gdn_site *site);
 
 /* ---- verbs.c ---- */
 
+/* Whether this message must keep to the window. */
+bool gdn__site_is_windowed(const struct gdn_message *message);
+
 enum gdn_err gdn__site_verb(gdn_site *site, const struct gdn_event *event,
                             struct gdn_actions *actions);
 
@@ -102,6 +108,9 @@ void gdn__site_forget_peer(gdn_site *site, uint32_t peer);
 enum gdn_err gdn__site_participate(gdn_site *site, const struct gdn_participant_event *event);
 enum gdn_err gdn__site_record_self(gdn_site *site, gdn_cut **cut, uint32_t *node,
                                    gdn_capture **capture);
+/* When a round is to be given up that nobody ends, or INT64_MAX; and do it. */
+int64_t gdn__site_rounds_deadline(const gdn_site *site);
+void gdn__site_end_rounds(gdn_site *site);
 /* Room for a marker on every open channel. */
 bool gdn__site_reserve_markers(gdn_site *site);
 

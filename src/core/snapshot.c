@@ -41,15 +41,19 @@ enum gdn_err gdn__site_record_self(gdn_site *site, gdn_cut **recorded, uint32_t 
 static void forget_state(gdn_site *site, uint32_t slot)
 {
     struct gdn__snapshot *snapshot = &site->snapshots[slot];
+    if (snapshot->round.number != 0) site->rounds_under_way--;
     gdn_capture_free(snapshot->capture);
     gdn_cut_free(snapshot->cut);
     *snapshot = (struct gdn__snapshot){.cut = NULL};
 }
 
-static void record_state(gdn_site *site, uint32_t slot)
+static void record_state(gdn_site *site, uint32_t slot, gdn_round_id round)
 {
     struct gdn__snapshot *snapshot = &site->snapshots[slot];
     forget_state(site, slot);
+    snapshot->round = round;
+    snapshot->ends_at_us = site->now_us + GDN__ROUND_LIFE_US;
+    site->rounds_under_way++;
     if (gdn__site_record_self(site, &snapshot->cut, &snapshot->node, &snapshot->capture) !=
         GDN_OK) {
         snapshot->cut = NULL; /* report() then says that it failed. */
@@ -227,7 +231,7 @@ static void carry_out(gdn_site *site, const struct gdn_participant_action *actio
 {
     switch (action->type) {
     case GDN_PARTICIPANT_RECORD_STATE:
-        record_state(site, action->slot);
+        record_state(site, action->slot, action->round);
         return;
     case GDN_PARTICIPANT_SEND_MARKER:
         send_marker(site, action->channel, action->round);
@@ -250,4 +254,31 @@ enum gdn_err gdn__site_participate(gdn_site *site, const struct gdn_participant_
     enum gdn_err err = gdn_participant_step(site->participant, event, &actions);
     for (size_t i = 0; i < actions.count; i++) carry_out(site, &actions.list[i]);
     return err;
+}
+
+/* ---- Rounds that nobody ends ---- */
+
+int64_t gdn__site_rounds_deadline(const gdn_site *site)
+{
+    int64_t deadline_us = INT64_MAX;
+    for (size_t i = 0; site->rounds_under_way > 0 && i < GDN_ROUNDS_MAX; i++) {
+        const struct gdn__snapshot *snapshot = &site->snapshots[i];
+        if (snapshot->round.number == 0 || snapshot->ends_at_us >= deadline_us) continue;
+        deadline_us = snapshot->ends_at_us;
+    }
+    return deadline_us;
+}
+
+/* Its initiator may be one that we know from markers alone, and so never see die. */
+void gdn__site_end_rounds(gdn_site *site)
+{
+    for (size_t i = 0; site->rounds_under_way > 0 && i < GDN_ROUNDS_MAX; i++) {
+        const struct gdn__snapshot *snapshot = &site->snapshots[i];
+        if (snapshot->round.number == 0 || snapshot->ends_at_us > site->now_us) continue;
+        struct gdn_participant_event event = {.type = GDN_PARTICIPANT_ROUND_ABANDONED,
+                                              .round = snapshot->round};
+        gdn__site_say(site, "!round %llu abandoned: its initiator has not ended it for %d s",
+                      (unsigned long long)event.round.number, (int)(GDN__ROUND_LIFE_US / 1000000));
+        if (gdn__site_participate(site, &event) == GDN_OK) site->rounds_abandoned++;
+    }
 }

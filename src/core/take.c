@@ -56,7 +56,8 @@ static void count_as_taken(gdn_site *site, const struct gdn__arrival *arrival)
 {
     site->messages_taken++;
     if (!arrival->counted) return; /* Its channel is gone. */
-    gdn__channel_took(&gdn__mesh_peer(site->mesh, arrival->peer)->channel, site->now_us);
+    gdn__channel_took(&gdn__mesh_peer(site->mesh, arrival->peer)->channel, arrival->bytes,
+                      site->now_us);
     gdn__mesh_touch(site->mesh, arrival->peer);
     enum gdn_err err = gdn__site_participate(
         site, &(struct gdn_participant_event){.type = GDN_PARTICIPANT_MESSAGE_TAKEN,

@@ -20,14 +20,30 @@ static enum gdn_err peer_of(const gdn_site *site, gdn_node_id node, uint32_t *pe
     return known->state == GDN__PEER_UP ? GDN_OK : GDN_ERR_NOT_CONNECTED;
 }
 
-/* Requests and payloads stop at the window; what they oblige us to send later always fits. */
-static enum gdn_err check_window(const gdn_site *site, uint32_t peer)
+bool gdn__site_is_windowed(const struct gdn_message *message)
 {
-    const struct gdn__channel *channel = &gdn__mesh_peer(site->mesh, peer)->channel;
-    size_t unacknowledged = channel->retained.length - channel->retained_at;
-    bool full =
-        gdn__channel_in_flight(channel) >= site->window || unacknowledged > GDN__WINDOW_BYTES;
-    return full ? GDN_ERR_FULL : GDN_OK;
+    static const gdn_id nobody;
+    if (message->verb == GDN_VERB_REQUEST) return true;
+    return message->verb == GDN_VERB_WAKE && !gdn_id_equal(message->by.id, nobody);
+}
+
+/* Requests, wakes of direct waits and payloads stop at the window; what they oblige us to send
+ * later always fits. */
+static enum gdn_err check_window(gdn_site *site, uint32_t peer, size_t bytes)
+{
+    if (gdn__channel_has_room(&gdn__mesh_peer(site->mesh, peer)->channel, bytes)) return GDN_OK;
+    site->found_full = true;
+    return GDN_ERR_FULL;
+}
+
+enum gdn_err gdn_site_can_send(gdn_site *site, gdn_node_id node, bool *can_send)
+{
+    uint32_t peer;
+    enum gdn_err err = peer_of(site, node, &peer);
+    if (err == GDN_ERR_UNKNOWN_NODE) return err;
+    *can_send = err == GDN_OK &&
+                (peer == 0 || check_window(site, peer, GDN__LOCK_BODY_BYTES_MAX) == GDN_OK);
+    return GDN_OK;
 }
 
 static gdn_ticket own_ticket(const gdn_site *site, uint64_t number)
@@ -87,7 +103,7 @@ static enum gdn_err request(gdn_site *site, gdn_node_id home, const struct gdn_r
     enum gdn_err err = peer_of(site, home, &peer);
     if (err != GDN_OK) return err;
     if (peer == 0) return request_here(site, request, ticket);
-    err = check_window(site, peer);
+    err = check_window(site, peer, GDN__LOCK_BODY_BYTES_MAX);
     if (err != GDN_OK) return err;
     if (!gdn__site_reserve_locks(site, peer, 1)) return GDN_ERR_MEMORY;
     err = gdn_ledger_request(site->ledger, peer, request, site->now_us, &number, &message);
@@ -200,7 +216,7 @@ static enum gdn_err wake(gdn_site *site, gdn_ticket ticket, gdn_process_id proce
     uint64_t living = peer == 0 ? site->incarnation : gdn__mesh_peer(site->mesh, peer)->incarnation;
     if (ticket.number != 0 && ticket.incarnation != living) return GDN_ERR_UNKNOWN_TICKET;
     if (peer == 0) return wake_here(site, &message);
-    err = check_window(site, peer);
+    err = check_window(site, peer, GDN__LOCK_BODY_BYTES_MAX);
     if (err != GDN_OK) return err;
     if (!gdn__site_reserve_locks(site, peer, 1)) return GDN_ERR_MEMORY;
     gdn__site_send_lock(site, peer, &message);
@@ -280,12 +296,15 @@ static enum gdn_err send_payload(gdn_site *site, gdn_node_id to, const void *byt
     enum gdn_err err = peer_of(site, to, &peer);
     if (err != GDN_OK) return err;
     if (peer == 0) return GDN_ERR_MISUSE;
-    err = check_window(site, peer);
+    /* Beyond the peer's whole window it would never fit. */
+    if (length > gdn__mesh_peer(site->mesh, peer)->channel.agreed.window_bytes) {
+        return GDN_ERR_LIMIT;
+    }
+    err = check_window(site, peer, length);
     if (err != GDN_OK) return err;
     struct gdn__buffer *body = gdn__mesh_begin(site->mesh, peer, GDN__PAYLOAD);
     gdn__put_bytes(body, bytes, length);
     if (!gdn__mesh_end(site->mesh, peer)) return GDN_ERR_MEMORY;
-    gdn__mesh_peer(site->mesh, peer)->channel.messages_sent++;
     site->messages_sent++;
     return gdn__site_participate(site, &(struct gdn_participant_event){
                                            .type = GDN_PARTICIPANT_MESSAGE_SENT, .channel = peer});

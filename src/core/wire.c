@@ -22,8 +22,9 @@ void gdn__put_header(struct gdn__buffer *out, const struct gdn__header *header)
     gdn__put_u64(out, header->sequence);
     gdn__put_u64(out, header->acknowledged);
     gdn__put_u64(out, header->taken);
+    gdn__put_u64(out, header->taken_bytes);
     gdn__put_u32(out, header->epoch);
-    gdn__put_u32(out, 0);
+    gdn__put_u32(out, header->association);
 }
 
 enum gdn_err gdn__get_header(struct gdn__reader *in, struct gdn__header *header)
@@ -40,8 +41,9 @@ enum gdn_err gdn__get_header(struct gdn__reader *in, struct gdn__header *header)
     header->sequence = gdn__get_u64(in);
     header->acknowledged = gdn__get_u64(in);
     header->taken = gdn__get_u64(in);
+    header->taken_bytes = gdn__get_u64(in);
     header->epoch = gdn__get_u32(in);
-    (void)gdn__get_u32(in);
+    header->association = gdn__get_u32(in);
     if (in->failed || header->source == 0) return GDN_ERR_FORMAT;
     if (header->count == 0 || header->count > GDN__RECORDS_MAX) return GDN_ERR_FORMAT;
     return GDN_OK;
@@ -138,20 +140,26 @@ bool gdn__get_round_id(const struct gdn__record *record, gdn_round_id *round)
     return gdn__reader_done(&in);
 }
 
-void gdn__put_open(struct gdn__buffer *out, const gdn_round_id *rounds, size_t count)
+void gdn__put_open(struct gdn__buffer *out, const struct gdn__open *open)
 {
-    gdn__put_u32(out, (uint32_t)count);
-    for (size_t i = 0; i < count; i++) gdn__put_round_id(out, rounds[i]);
+    gdn__put_u32(out, open->silence_ms);
+    gdn__put_u32(out, open->window);
+    gdn__put_u64(out, open->window_bytes);
+    gdn__put_u32(out, (uint32_t)open->count);
+    for (size_t i = 0; i < open->count; i++) gdn__put_round_id(out, open->rounds[i]);
 }
 
-bool gdn__get_open(const struct gdn__record *record, gdn_round_id *rounds, size_t *count)
+bool gdn__get_open(const struct gdn__record *record, struct gdn__open *open)
 {
     struct gdn__reader in = body_of(record);
-    uint32_t listed = gdn__get_count(&in, ROUND_BYTES);
-    if (listed > GDN__OPEN_ROUNDS_MAX) return false;
-    for (uint32_t i = 0; i < listed; i++) rounds[i] = read_round_id(&in);
-    *count = listed;
-    return gdn__reader_done(&in);
+    open->silence_ms = gdn__get_u32(&in);
+    open->window = gdn__get_u32(&in);
+    open->window_bytes = gdn__get_u64(&in);
+    open->count = gdn__get_count(&in, ROUND_BYTES);
+    if (open->count > GDN__OPEN_ROUNDS_MAX) return false;
+    for (size_t i = 0; i < open->count; i++) open->rounds[i] = read_round_id(&in);
+    return gdn__reader_done(&in) && open->silence_ms >= GDN__SILENCE_MS_MIN && open->window > 0 &&
+           open->window_bytes >= GDN__WINDOW_BYTES_MIN;
 }
 
 /* ---- Lock messages: the verb says which fields follow ---- */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The wire: frames of one header and 1 to k records (docs/protocol.md, "Frames").
  *
- *     header  "GD" version flags count | source destination sequence acknowledged taken | epoch 0
+ *     header  "GD" version flags count | source destination | sequence acknowledged
+ *             taken taken_bytes | epoch association
  *     record  type 0 0 0 length | body
  *
  * Numbers are little-endian. Received bytes are never cast to a struct. */
@@ -12,21 +13,26 @@
 
 #include "src/core/buffer.h"
 
-#define GDN__FRAME_HEADER_BYTES  56
+#define GDN__FRAME_HEADER_BYTES  64
 #define GDN__RECORD_HEADER_BYTES 8
 #define GDN__FRAME_BYTES_MAX     (UINT32_C(1) << 30) /* Of a frame that holds one large report. */
 #define GDN__FRAME_BYTES_SOFT    (UINT32_C(1) << 16) /* Records are packed up to here. */
 #define GDN__RECORDS_MAX         65536               /* In one frame. */
 #define GDN__ENDPOINT_MAX        GDN_NAME_MAX
 #define GDN__OPEN_ROUNDS_MAX     64
+#define GDN__SILENCE_MS_MIN      100  /* Else keep-alives alone would keep two nodes busy. */
+#define GDN__WINDOW_BYTES_MIN    1024 /* So that every lock message fits. */
 
 struct gdn__header {
     uint64_t source;       /* Incarnation of the sender. */
     uint64_t destination;  /* Of the receiver; 0: not known yet (HELLO only). */
     uint64_t sequence;     /* Of the first record; 0: these records are not numbered. */
     uint64_t acknowledged; /* Every record up to here has arrived. */
-    uint64_t taken;        /* Messages (lock messages, payloads) taken by the application. */
+    uint64_t taken;        /* Messages (lock messages, payloads) taken by the application ... */
+    uint64_t taken_bytes;  /* ... and the bytes of their bodies. */
     uint32_t epoch;        /* Of counted mode; 0. */
+    uint32_t association;  /* Which attempt of these two incarnations to talk; 0: not known yet
+                              (HELLO only). */
     uint32_t count;        /* Records. */
 };
 
@@ -67,6 +73,15 @@ struct gdn__hello {
     enum gdn__role role;
     uint64_t nonce; /* The receiver gives it back as echo. */
     uint64_t echo;  /* 0: this is no answer. */
+};
+
+/* What its sender, as a receiver, asks of the other side, and the rounds that it has cut. */
+struct gdn__open {
+    uint32_t silence_ms;   /* Heard nothing of for so long, a peer is lost. */
+    uint32_t window;       /* Messages that it keeps untaken ... */
+    uint64_t window_bytes; /* ... and their bytes, before the other side must stop. */
+    gdn_round_id rounds[GDN__OPEN_ROUNDS_MAX];
+    size_t count;
 };
 
 struct gdn__failed {
@@ -112,9 +127,9 @@ void gdn__put_round_id(struct gdn__buffer *out, gdn_round_id round);
 /* MARKER, START, COLLECT, ABANDON. */
 bool gdn__get_round_id(const struct gdn__record *record, gdn_round_id *round);
 
-/* OPEN: at most GDN__OPEN_ROUNDS_MAX rounds. */
-void gdn__put_open(struct gdn__buffer *out, const gdn_round_id *rounds, size_t count);
-bool gdn__get_open(const struct gdn__record *record, gdn_round_id *rounds, size_t *count);
+/* OPEN. */
+void gdn__put_open(struct gdn__buffer *out, const struct gdn__open *open);
+bool gdn__get_open(const struct gdn__record *record, struct gdn__open *open);
 
 void gdn__put_lock(struct gdn__buffer *out, const struct gdn_message *message);
 bool gdn__get_lock(const struct gdn__record *record, struct gdn_message *message);

@@ -13,6 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define CLOSE_MS 1000
+
 int64_t gdn__now_us(void)
 {
     struct timespec now;
@@ -74,6 +76,29 @@ static enum gdn_err verb(gdn_node *node, struct gdn_event event, struct gdn_acti
     return err;
 }
 
+/* ---- Waiting for peers ---- */
+
+/* False when the time is up. */
+static bool wait_for_peers(gdn_node *node, int timeout_ms, const struct timespec *deadline)
+{
+    if (timeout_ms < 0) return pthread_cond_wait(&node->peers, &node->mutex) == 0;
+    return pthread_cond_timedwait(&node->peers, &node->mutex, deadline) == 0;
+}
+
+/* Under the mutex. True: all is acknowledged. */
+static bool flush(gdn_node *node, int timeout_ms, bool until_stopped)
+{
+    struct timespec deadline = gdn__time_in(timeout_ms);
+    bool in_time = timeout_ms != 0;
+    node->flushing++;
+    while (in_time && !(until_stopped && node->stopping) &&
+           gdn_site_unacknowledged(node->site) > 0) {
+        in_time = wait_for_peers(node, timeout_ms, &deadline);
+    }
+    node->flushing--;
+    return gdn_site_unacknowledged(node->site) == 0;
+}
+
 /* ---- Opening and closing ---- */
 
 __attribute__((format(printf, 4, 5))) static enum gdn_err refuse(enum gdn_err err, char *why,
@@ -103,6 +128,16 @@ static enum gdn_err check_options(const struct gdn_node_options *options, char *
     if (options->modes != NULL && !gdn_modes_are_valid(options->modes)) {
         return refuse(GDN_ERR_MISUSE, why, why_bytes, "node %s: the lock modes are not valid",
                       options->name);
+    }
+    if (options->silence_ms != 0 && options->silence_ms < GDN__SILENCE_MS_MIN) {
+        return refuse(GDN_ERR_MISUSE, why, why_bytes,
+                      "node %s: silence_ms is %u; give at least %d, or 0 for the default",
+                      options->name, options->silence_ms, GDN__SILENCE_MS_MIN);
+    }
+    if (options->window_bytes != 0 && options->window_bytes < GDN__WINDOW_BYTES_MIN) {
+        return refuse(GDN_ERR_MISUSE, why, why_bytes,
+                      "node %s: window_bytes is %zu; give at least %d, or 0 for the default",
+                      options->name, options->window_bytes, GDN__WINDOW_BYTES_MIN);
     }
     return GDN_OK;
 }
@@ -139,7 +174,9 @@ static enum gdn_err make_site(gdn_node *node, const struct gdn_node_options *opt
                                     .incarnation = node->incarnation,
                                     .modes = options->modes,
                                     .patience_ms = options->patience_ms,
+                                    .silence_ms = options->silence_ms,
                                     .window = options->window,
+                                    .window_bytes = options->window_bytes,
                                     .payload_max = options->payload_max,
                                     .recording_max = options->recording_max,
                                     .tickets_max = options->tickets_max,
@@ -220,6 +257,7 @@ enum gdn_err gdn_node_open(const struct gdn_node_options *options, gdn_node **op
     if (node == NULL) return refuse(GDN_ERR_MEMORY, why, why_bytes, "out of memory");
     node->allocator = allocator;
     node->log = options->log;
+    node->close_ms = options->close_ms != 0 ? (int)options->close_ms : CLOSE_MS;
     node->pid = getpid();
     node->self = gdn_node_named(options->name);
     node->incarnation = gdn__new_incarnation();
@@ -259,6 +297,7 @@ static void stop_engine(gdn_node *node)
 {
     struct gdn_actions actions;
     gdn__node_lock(node);
+    (void)flush(node, node->close_ms, false); /* What is missing, the site tells as it closes. */
     node->closing = true;
     struct gdn_event event = {.type = GDN_EVENT_CLOSING, .now_us = gdn__now_us()};
     (void)!gdn__node_step(node, &event, &actions);
@@ -317,29 +356,34 @@ enum gdn_err gdn_connect(gdn_node *node, const char *name, const char *endpoint)
     return dial(node, name, endpoint, false, NULL, 0);
 }
 
-/* False when the time is up. */
-static bool wait_for_peers(gdn_node *node, int timeout_ms, const struct timespec *deadline)
-{
-    if (timeout_ms < 0) return pthread_cond_wait(&node->peers, &node->mutex) == 0;
-    return pthread_cond_timedwait(&node->peers, &node->mutex, deadline) == 0;
-}
-
 enum gdn_err gdn_await(gdn_node *node, gdn_node_id peer, int timeout_ms)
 {
     if (gdn__node_is_forked(node)) return GDN_ERR_FORKED;
     struct timespec deadline = gdn__time_in(timeout_ms);
-    bool connected = gdn_id_equal(peer.id, node->self.id);
+    bool can_send = false;
     bool in_time = true;
     enum gdn_err err = GDN_OK;
     gdn__node_lock(node);
-    while (!connected && err == GDN_OK) {
-        err = node->stopping ? GDN_ERR_CLOSED : gdn_site_connected(node->site, peer, &connected);
-        if (err != GDN_OK || connected) break;
+    while (err == GDN_OK) {
+        err = node->stopping ? GDN_ERR_CLOSED : gdn_site_can_send(node->site, peer, &can_send);
+        if (err != GDN_OK || can_send) break;
         if (!in_time) err = GDN_ERR_TIMEOUT;
         if (err == GDN_OK) in_time = wait_for_peers(node, timeout_ms, &deadline);
     }
     gdn__node_unlock(node);
     return err;
+}
+
+enum gdn_err gdn_flush(gdn_node *node, int timeout_ms, uint64_t *unacknowledged)
+{
+    if (gdn__node_is_forked(node)) return GDN_ERR_FORKED;
+    gdn__node_lock(node);
+    bool flushed = flush(node, timeout_ms, true);
+    if (unacknowledged != NULL) *unacknowledged = gdn_site_unacknowledged(node->site);
+    bool stopping = node->stopping;
+    gdn__node_unlock(node);
+    if (flushed) return GDN_OK;
+    return stopping ? GDN_ERR_CLOSED : GDN_ERR_TIMEOUT;
 }
 
 /* ---- Verbs ---- */

@@ -39,8 +39,10 @@ struct gdn_node {
 
     pthread_mutex_t mutex;
     pthread_cond_t items; /* An item waits, nobody watches the inbox, or the node stops. */
-    pthread_cond_t peers; /* A peer came up, or has room again, or the node stops. */
+    pthread_cond_t peers; /* A peer came up or has room again, all arrived, or the node stops. */
     size_t takers;        /* That wait for items. */
+    size_t flushing;      /* Threads that wait for acknowledgements. */
+    int close_ms;
     gdn_site *site;
     struct gdn__buffer told; /* Lines of the log, to be told once the mutex is free. */
     int64_t deadline_us;     /* When the site wants to hear of the time. */

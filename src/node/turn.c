@@ -93,7 +93,8 @@ enum gdn_err gdn__node_step(gdn_node *node, const struct gdn_event *event,
                             struct gdn_actions *actions)
 {
     enum gdn_err err = gdn_site_step(node->site, event, actions);
-    if (actions->peers_changed) pthread_cond_broadcast(&node->peers);
+    bool heard = node->flushing > 0 && event->type == GDN_EVENT_FRAME_RECEIVED;
+    if (actions->peers_changed || heard) pthread_cond_broadcast(&node->peers);
     if (actions->log != NULL) keep_log(node, actions->log);
     node->deadline_us = actions->deadline_us;
     return err;

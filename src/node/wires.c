@@ -230,10 +230,25 @@ static bool open_link(struct gdn__wires *wires, struct gdn__wire *link)
     return false;
 }
 
+/* What still waits in the old socket is lost; the channel resends it. */
+static void reopen_link(struct gdn__wires *wires, struct gdn__wire *link)
+{
+    if (link->endpoint == NULL || now_us() - link->opened_at_us < REOPEN_PAUSE_US) return;
+    if (link->socket != NULL) {
+        (void)set_int(link->socket, ZMQ_LINGER, 0);
+        (void)zmq_close(link->socket);
+    }
+    (void)open_link(wires, link);
+}
+
 enum gdn_err gdn__wires_dial(struct gdn__wires *wires, uint32_t link, const char *endpoint,
                              char *why, size_t why_bytes)
 {
-    if (link != wires->link_count) return GDN_ERR_MISUSE;
+    if (link > wires->link_count) return GDN_ERR_MISUSE;
+    if (link < wires->link_count) {
+        reopen_link(wires, &wires->links[link]);
+        return GDN_OK;
+    }
     if (!gdn__grow(&wires->allocator, &wires->links, wires->link_count, &wires->link_capacity,
                    sizeof *wires->links)) {
         explain(why, why_bytes, "cannot dial %s: out of memory", endpoint);
@@ -248,17 +263,6 @@ enum gdn_err gdn__wires_dial(struct gdn__wires *wires, uint32_t link, const char
     explain(why, why_bytes, "cannot dial %s: %s", endpoint,
             wire->endpoint == NULL ? "out of memory" : zmq_strerror(errno));
     return wire->endpoint == NULL ? GDN_ERR_MEMORY : GDN_ERR_ADDRESS;
-}
-
-/* What still waits in the old socket is lost; the channel resends it. */
-static void reopen_link(struct gdn__wires *wires, struct gdn__wire *link)
-{
-    if (link->endpoint == NULL || now_us() - link->opened_at_us < REOPEN_PAUSE_US) return;
-    if (link->socket != NULL) {
-        (void)set_int(link->socket, ZMQ_LINGER, 0);
-        (void)zmq_close(link->socket);
-    }
-    (void)open_link(wires, link);
 }
 
 static bool try_send(const struct gdn__wire *link, const uint8_t *bytes, size_t length)

@@ -246,6 +246,7 @@ void world_add_detector(struct world *world, const char *name)
                                         .endpoint = place->name,
                                         .incarnation = place->incarnation,
                                         .role = GDN__ROLE_DETECTOR,
+                                        .limits = gdn__channel_limits_of(0, 0, 0),
                                         .allocator = world->allocator,
                                         .events = {.context = world, .arrived = on_record}};
     place->mesh = gdn__mesh_new(&options);

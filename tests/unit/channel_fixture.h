@@ -8,17 +8,21 @@
 #include "src/core/channel.h"
 #include "src/core/mem.h"
 
+#define MESSAGE_BYTES 8 /* Of the smallest message here. */
 #define A_INCARNATION 7
 #define B_INCARNATION 9
 
 /* ---- One end ---- */
 
+#define SIZES 4096 /* More than are ever delivered and not taken. */
+
 struct end_of_pair {
     struct gdn__channel channel;
     uint64_t incarnation, peer;
-    uint64_t numbered;  /* Records we numbered; each carries its number. */
-    uint64_t delivered; /* Records that came out here, in order. */
-    uint64_t taken;     /* Of those. */
+    uint64_t numbered;     /* Records we numbered; each carries its number. */
+    uint64_t delivered;    /* Records that came out here, in order. */
+    uint64_t taken;        /* Of those. */
+    uint32_t sizes[SIZES]; /* Of those delivered last, by number. */
     struct gdn__buffer frame;
 };
 
@@ -26,19 +30,22 @@ struct pair {
     struct end_of_pair a, b;
 };
 
-static inline void end_init(struct end_of_pair *end, uint64_t incarnation, uint64_t peer)
+static inline void end_init(struct end_of_pair *end, uint64_t incarnation, uint64_t peer,
+                            const struct gdn__channel_limits *limits)
 {
     struct gdn_allocator allocator = gdn__allocator_or_default(NULL);
     *end = (struct end_of_pair){.incarnation = incarnation, .peer = peer};
-    gdn__channel_init(&end->channel, &allocator);
+    gdn__channel_init(&end->channel, &allocator, limits, 0);
     gdn__buffer_init(&end->frame, &allocator);
 }
 
 static inline int pair_setup(void **state)
 {
     static struct pair pair;
-    end_init(&pair.a, A_INCARNATION, B_INCARNATION);
-    end_init(&pair.b, B_INCARNATION, A_INCARNATION);
+    struct gdn__channel_limits limits = gdn__channel_limits_of(0, 0, 0);
+    limits.silence_us = INT64_MAX; /* Nobody speaks only to be heard, unless the test says so. */
+    end_init(&pair.a, A_INCARNATION, B_INCARNATION, &limits);
+    end_init(&pair.b, B_INCARNATION, A_INCARNATION, &limits);
     *state = &pair;
     return 0;
 }
@@ -60,7 +67,6 @@ static inline void number_message(struct end_of_pair *end, size_t more)
     gdn__put_u64(body, ++end->numbered);
     for (size_t i = 0; i < more; i++) gdn__put_u8(body, (uint8_t)end->numbered);
     assert_true(gdn__channel_end(&end->channel));
-    end->channel.messages_sent++;
 }
 
 /* The next frame replaces the one before it; without one, that stays. */
@@ -68,7 +74,9 @@ static inline bool pack(struct end_of_pair *end, int64_t now_us)
 {
     struct gdn__buffer *frame = &end->frame;
     size_t before = frame->length;
-    if (!gdn__channel_pack(&end->channel, end->incarnation, end->peer, now_us, frame)) return false;
+    struct gdn__header header = {
+        .source = end->incarnation, .destination = end->peer, .association = 1};
+    if (!gdn__channel_pack(&end->channel, &header, now_us, frame)) return false;
     memmove(frame->bytes, frame->bytes + before, frame->length - before);
     frame->length -= before;
     return true;
@@ -99,6 +107,7 @@ static inline void deliver(struct end_of_pair *end, const struct gdn__record *re
     struct gdn__reader in = gdn__reader_of(record->body, record->length);
     assert_int_equal(record->type, GDN__PAYLOAD);
     assert_true(gdn__get_u64(&in) == ++end->delivered);
+    end->sizes[end->delivered % SIZES] = (uint32_t)record->length;
     while (gdn__reader_left(&in) > 0) {
         assert_int_equal(gdn__get_u8(&in), (uint8_t)end->delivered);
     }
@@ -125,6 +134,7 @@ static inline void receive(struct end_of_pair *end, const uint8_t *bytes, size_t
             gdn__channel_unaccept(&end->channel);
             return;
         }
+        gdn__channel_arrived(&end->channel, record.length);
         deliver(end, &record);
     }
     assert_false(in.failed);

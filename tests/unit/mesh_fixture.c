@@ -10,13 +10,11 @@ static void tell(struct member *member, const char *what, uint32_t peer)
                    gdn__mesh_peer(member->mesh, peer)->name);
 }
 
-static enum gdn_err on_opened(void *context, uint32_t peer, const struct gdn__record *open)
+static enum gdn_err on_opened(void *context, uint32_t peer, const struct gdn__open *open)
 {
     struct member *member = context;
-    gdn_round_id rounds[GDN__OPEN_ROUNDS_MAX];
-    size_t count;
+    (void)open;
     if (member->refuse != GDN_OK) return member->refuse;
-    if (!gdn__get_open(open, rounds, &count)) return GDN_ERR_FORMAT;
     tell(member, "opened", peer);
     return GDN_OK;
 }
@@ -63,6 +61,7 @@ struct member *box_start_as(struct box *box, const char *name, uint64_t incarnat
                                         .endpoint = endpoint,
                                         .incarnation = incarnation,
                                         .role = role,
+                                        .limits = gdn__channel_limits_of(box->silence_ms, 0, 0),
                                         .allocator = member->allocator,
                                         .events = {.context = member,
                                                    .opened = on_opened,
@@ -150,6 +149,8 @@ void box_pack(struct box *box)
         const char *endpoint;
         uint32_t link;
         while (gdn__mesh_take_dial(member->mesh, &link, &endpoint)) {
+            member->dials++;
+            if (link < member->link_count) continue; /* Once more. */
             assert_int_equal(link, member->link_count);
             member->links[member->link_count] = strdup(endpoint);
             assert_non_null(member->links[member->link_count++]);
@@ -182,7 +183,8 @@ static void land(struct box *box, const struct flight *flight)
 {
     for (size_t m = 0; m < box->member_count; m++) {
         struct member *member = &box->members[m];
-        if (member->mesh == NULL || strcmp(member->endpoint, flight->to) != 0) continue;
+        if (member->mesh == NULL || member == box->deaf) continue;
+        if (strcmp(member->endpoint, flight->to) != 0) continue;
         box->carried++;
         /* The receiver reads from memory of just that size, so that ASan sees every step too far.
          */
@@ -218,9 +220,17 @@ void box_carry(struct box *box)
     }
 }
 
+static void time_passed(struct box *box)
+{
+    for (size_t m = 0; m < box->member_count; m++) {
+        if (box->members[m].mesh != NULL) gdn__mesh_passed(box->members[m].mesh, box->now_us);
+    }
+}
+
 void box_pass(struct box *box, int64_t us)
 {
     int64_t until_us = box->now_us + us;
+    time_passed(box); /* What fell due just when the last pass ended. */
     for (;;) {
         box_carry(box);
         int64_t next_us = until_us;
@@ -233,9 +243,7 @@ void box_pass(struct box *box, int64_t us)
         assert_true(next_us > box->now_us || next_us == until_us);
         box->now_us = next_us;
         if (next_us == until_us) return;
-        for (size_t m = 0; m < box->member_count; m++) {
-            if (box->members[m].mesh != NULL) gdn__mesh_passed(box->members[m].mesh, next_us);
-        }
+        time_passed(box);
     }
 }
 

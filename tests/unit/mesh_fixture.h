@@ -25,6 +25,7 @@ struct member {
     char endpoint[ENDPOINT];
     char *links[NODES * 4]; /* Endpoint of each link that was opened. */
     size_t link_count;
+    size_t dials; /* Links opened, or opened anew. */
     char events[EVENT_BYTES]; /* "up B", "lost B", "opened B", "marker B", ... each with a ';'. */
     char log[LOG_BYTES];
     enum gdn_err refuse; /* What its owner answers to records; GDN_OK: it takes them. */
@@ -45,6 +46,8 @@ struct box {
     int64_t now_us;
     uint64_t seed;
     uint32_t loss, repetition; /* Of 100. */
+    const struct member *deaf; /* No frame reaches it. */
+    uint32_t silence_ms;       /* Of members started from now on; 0: the default. */
     bool shuffled;
     uint64_t carried;
 };

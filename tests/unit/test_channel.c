@@ -2,6 +2,8 @@
 /* What one channel does with each thing that can happen to it. */
 #include "channel_fixture.h"
 
+static const struct gdn__header nobody = {.source = 1, .destination = 2, .association = 1};
+
 /* ---- Packing ---- */
 
 static void records_share_a_frame(void **state)
@@ -109,7 +111,7 @@ static void what_was_taken_is_told_too(void **state)
     carry(&pair->b, &pair->a, GDN__ACK_DELAY_US);
     /* It has arrived, but the room in the inbox is still in use. */
     assert_int_equal(gdn__channel_in_flight(&pair->a.channel), 2);
-    gdn__channel_took(&pair->b.channel, 10000);
+    gdn__channel_took(&pair->b.channel, MESSAGE_BYTES, 10000);
     assert_int_equal(gdn__channel_deadline(&pair->b.channel), 10000 + GDN__ACK_DELAY_US);
     assert_true(pack(&pair->b, 10000 + GDN__ACK_DELAY_US));
     carry(&pair->b, &pair->a, 20000);
@@ -126,7 +128,7 @@ static void a_lost_word_of_taking_is_asked_for(void **state)
     carry(&pair->a, &pair->b, 0);
     assert_true(pack(&pair->b, GDN__ACK_DELAY_US));
     carry(&pair->b, &pair->a, 10000);
-    gdn__channel_took(&pair->b.channel, 20000);
+    gdn__channel_took(&pair->b.channel, MESSAGE_BYTES, 20000);
     assert_true(pack(&pair->b, 20000 + GDN__ACK_DELAY_US)); /* Lost. */
     int64_t now_us = gdn__channel_deadline(&pair->a.channel);
     assert_int_equal(now_us, 10000 + GDN__WINDOW_ASK_US);
@@ -149,9 +151,9 @@ static void many_that_were_taken_are_told_at_once(void **state)
     assert_true(pack(&pair->a, 0));
     carry(&pair->a, &pair->b, 0);
     assert_true(pack(&pair->b, 0));
-    for (int i = 1; i < GDN__ACK_EVERY; i++) gdn__channel_took(&pair->b.channel, 1);
+    for (int i = 1; i < GDN__ACK_EVERY; i++) gdn__channel_took(&pair->b.channel, MESSAGE_BYTES, 1);
     assert_false(pack(&pair->b, 1));
-    gdn__channel_took(&pair->b.channel, 1);
+    gdn__channel_took(&pair->b.channel, MESSAGE_BYTES, 1);
     assert_true(pack(&pair->b, 1));
     assert_int_equal(header_of(&pair->b.frame).taken, GDN__ACK_EVERY);
 }
@@ -319,7 +321,8 @@ static void a_record_without_memory_is_not_numbered(void **state)
     struct faulty faulty = {.allowed = 0};
     struct gdn_allocator allocator = {faulty_resize, &faulty};
     struct gdn__channel channel;
-    gdn__channel_init(&channel, &allocator);
+    struct gdn__channel_limits limits = gdn__channel_limits_of(0, 0, 0);
+    gdn__channel_init(&channel, &allocator, &limits, 0);
     assert_false(gdn__channel_reserve(&channel, 64));
     gdn__put_u64(gdn__channel_begin(&channel, GDN__PAYLOAD), 1);
     assert_false(gdn__channel_end(&channel));
@@ -345,7 +348,7 @@ static void a_frame_without_memory_is_tried_again_by_the_timer(void **state)
     struct gdn__buffer out;
     gdn__buffer_init(&out, &allocator);
     number_message(&pair->a, 0);
-    assert_false(gdn__channel_pack(&pair->a.channel, 1, 2, 50, &out));
+    assert_false(gdn__channel_pack(&pair->a.channel, &nobody, 50, &out));
     assert_int_equal(out.length, 0);
     assert_false(out.failed);
     assert_true(gdn__channel_deadline(&pair->a.channel) <= 50 + GDN__RESEND_US);
@@ -364,7 +367,7 @@ static void a_request_for_what_is_missing_survives_a_lack_of_memory(void **state
     struct gdn__buffer out;
     gdn__buffer_init(&out, &allocator);
     assert_false(gdn__channel_accept(&pair->b.channel, 2, 0));
-    assert_false(gdn__channel_pack(&pair->b.channel, 1, 2, 0, &out));
+    assert_false(gdn__channel_pack(&pair->b.channel, &nobody, 0, &out));
     assert_true(pack(&pair->b, 0));
     assert_int_equal(type_of(&pair->b.frame), GDN__NACK);
     gdn__buffer_fini(&out);

@@ -75,7 +75,7 @@ static void take_some(struct network *network, struct end_of_pair *end, bool all
 {
     while (end->taken < end->delivered && (all || happens(network, 70))) {
         end->taken++;
-        gdn__channel_took(&end->channel, network->now_us);
+        gdn__channel_took(&end->channel, end->sizes[end->taken % SIZES], network->now_us);
     }
 }
 
@@ -120,6 +120,9 @@ static void expect_quiet(const struct end_of_pair *sender, const struct end_of_p
     assert_true(sender->channel.acknowledged == sender->numbered);
     assert_true(sender->channel.retained.length == sender->channel.retained_at);
     assert_true(sender->channel.peer_taken == receiver->taken);
+    assert_true(sender->channel.peer_taken_bytes == sender->channel.bytes_sent);
+    assert_true(receiver->channel.bytes_arrived == sender->channel.bytes_sent);
+    assert_true(gdn__channel_unacknowledged(&sender->channel) == 0);
     assert_true(gdn__channel_in_flight(&sender->channel) == 0);
 }
 

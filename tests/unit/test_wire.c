@@ -108,6 +108,15 @@ static enum gdn_err on_record(void *context, uint32_t peer, const struct gdn__re
     return GDN_OK; /* A report that cannot be read is its detector's affair. */
 }
 
+static enum gdn_err on_opened(void *context, uint32_t peer, const struct gdn__open *open)
+{
+    size_t *count = context;
+    (void)peer;
+    (void)open;
+    (*count)++;
+    return GDN_OK;
+}
+
 /* From memory of just that size, so that ASan sees every step too far. */
 static enum gdn_err receive(gdn__mesh *mesh, const uint8_t *bytes, size_t length)
 {
@@ -130,7 +139,8 @@ static gdn__mesh *receiver_of(const struct vectors *vectors, const struct vector
         .incarnation = 0xb2,
         .role = GDN__ROLE_NODE,
         .allocator = gdn__allocator_or_default(NULL),
-        .events = {.context = count, .opened = on_record, .arrived = on_record}};
+        .limits = gdn__channel_limits_of(0, 0, 0),
+        .events = {.context = count, .opened = on_opened, .arrived = on_record}};
     gdn__mesh *mesh = gdn__mesh_new(&options);
     assert_non_null(mesh);
     if (strncmp(vector->name, "hello", 5) == 0) return mesh;
@@ -336,25 +346,52 @@ static void a_mutated_frame_is_received_or_refused(void **state)
 
 /* ---- Limits ---- */
 
+static struct gdn__open open_with_rounds(size_t count)
+{
+    struct gdn__open open = {.silence_ms = GDN__SILENCE_MS_MIN,
+                             .window = 1,
+                             .window_bytes = GDN__WINDOW_BYTES_MIN,
+                             .count = count};
+    for (size_t i = 0; i < count; i++) {
+        open.rounds[i] = (gdn_round_id){gdn_node_named("d"), 1, i + 1};
+    }
+    return open;
+}
+
 static void an_open_lists_no_more_rounds_than_its_maximum(void **state)
 {
     (void)state;
-    gdn_round_id rounds[GDN__OPEN_ROUNDS_MAX + 1], back[GDN__OPEN_ROUNDS_MAX];
-    size_t count;
-    for (size_t i = 0; i <= GDN__OPEN_ROUNDS_MAX; i++) {
-        rounds[i] = (gdn_round_id){gdn_node_named("d"), 1, i + 1};
-    }
+    struct gdn__open open = open_with_rounds(GDN__OPEN_ROUNDS_MAX), back;
     struct gdn__buffer out = buffer();
-    gdn__put_open(&out, rounds, GDN__OPEN_ROUNDS_MAX);
+    gdn__put_open(&out, &open);
     struct gdn__record record = {GDN__OPEN, out.bytes, out.length};
-    assert_true(gdn__get_open(&record, back, &count));
-    assert_int_equal(count, GDN__OPEN_ROUNDS_MAX);
-    assert_int_equal(back[GDN__OPEN_ROUNDS_MAX - 1].number, GDN__OPEN_ROUNDS_MAX);
-    gdn__buffer_clear(&out);
-    gdn__put_open(&out, rounds, GDN__OPEN_ROUNDS_MAX + 1);
+    assert_true(gdn__get_open(&record, &back));
+    assert_int_equal(back.count, GDN__OPEN_ROUNDS_MAX);
+    assert_int_equal(back.rounds[GDN__OPEN_ROUNDS_MAX - 1].number, GDN__OPEN_ROUNDS_MAX);
+
+    gdn__poke_u32(&out, 16, GDN__OPEN_ROUNDS_MAX + 1); /* One more, and its bytes are there. */
+    gdn__put_round_id(&out, open.rounds[0]);
     record = (struct gdn__record){GDN__OPEN, out.bytes, out.length};
-    assert_false(gdn__get_open(&record, back, &count));
+    assert_false(gdn__get_open(&record, &back));
     gdn__buffer_fini(&out);
+}
+
+/* With a silence of 0 two nodes would do nothing but keep each other alive; with a window of 0
+ * nothing could ever be sent. */
+static void an_open_asks_for_nothing_impossible(void **state)
+{
+    (void)state;
+    struct gdn__open good = open_with_rounds(0), back;
+    struct gdn__open bad[3] = {good, good, good};
+    bad[0].silence_ms = GDN__SILENCE_MS_MIN - 1;
+    bad[1].window = 0;
+    bad[2].window_bytes = GDN__WINDOW_BYTES_MIN - 1;
+    for (size_t i = 0; i < 3; i++) {
+        struct gdn__buffer out = buffer();
+        gdn__put_open(&out, &bad[i]);
+        assert_false(gdn__get_open(&(struct gdn__record){GDN__OPEN, out.bytes, out.length}, &back));
+        gdn__buffer_fini(&out);
+    }
 }
 
 int main(void)
@@ -368,6 +405,7 @@ int main(void)
         cmocka_unit_test(a_frame_is_refused_when_cut_short_at_any_byte),
         cmocka_unit_test(a_mutated_frame_is_received_or_refused),
         cmocka_unit_test(an_open_lists_no_more_rounds_than_its_maximum),
+        cmocka_unit_test(an_open_asks_for_nothing_impossible),
     };
     return !!cmocka_run_group_tests(tests, setup, teardown);
 }

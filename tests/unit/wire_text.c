@@ -52,12 +52,14 @@ static bool hello(struct gdn__buffer *text, struct gdn__buffer *out,
 static bool open(struct gdn__buffer *text, struct gdn__buffer *out,
                  const struct gdn__record *record)
 {
-    gdn_round_id rounds[GDN__OPEN_ROUNDS_MAX];
-    size_t count;
-    if (!gdn__get_open(record, rounds, &count)) return false;
+    struct gdn__open open;
+    if (!gdn__get_open(record, &open)) return false;
     say(text, "OPEN");
-    for (size_t i = 0; i < count; i++) say_round(text, rounds[i]);
-    gdn__put_open(out, rounds, count);
+    say_number(text, "silence", open.silence_ms);
+    say_number(text, "window", open.window);
+    say_number(text, "bytes", open.window_bytes);
+    for (size_t i = 0; i < open.count; i++) say_round(text, open.rounds[i]);
+    gdn__put_open(out, &open);
     return true;
 }
 
@@ -240,7 +242,9 @@ bool wire_text_of_frame(struct gdn__buffer *text, const uint8_t *bytes, size_t l
     say_number(text, "sequence", header.sequence);
     say_number(text, "acknowledged", header.acknowledged);
     say_number(text, "taken", header.taken);
+    say_number(text, "bytes", header.taken_bytes);
     say_number(text, "epoch", header.epoch);
+    say_number(text, "association", header.association);
     say(text, "\n");
     gdn__buffer_init(&unused, &text->allocator);
     bool whole = true;
