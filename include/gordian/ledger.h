@@ -67,9 +67,12 @@ enum gdn_verb {
     GDN_VERB_WAKE = 6
 };
 
-#define GDN_REQUEST_BRIEF   0x01 /**< The hold will be brief (a latch). */
-#define GDN_REQUEST_FRONT   0x02 /**< Join at the front instead of the tail. */
-#define GDN_REQUEST_NO_WAIT 0x04 /**< Grant at once or refuse; the process never waits. */
+#define GDN_REQUEST_BRIEF 0x01 /**< The hold will be brief (a latch). */
+#define GDN_REQUEST_FRONT 0x02 /**< Join at the front instead of the tail. */
+#define GDN_REQUEST_NO_WAIT                                                                        \
+    0x04 /**< Grant at once or refuse; the process never waits. Once queued                        \
+              it is as good as granted: nothing that excludes it is granted                        \
+              or moved before it. */
 
 /** A lock message as it travels. Its channel says who is issuer and who is home. */
 struct gdn_message {
@@ -295,7 +298,8 @@ struct gdn_entry_view {
 GDN_API bool gdn_ledger_entry(const gdn_ledger *ledger, struct gdn_ticket_ref ticket,
                               struct gdn_entry_view *view);
 
-/** Move a queued entry before @p before (same resource), or to the tail if before.number is 0.
+/** Move a queued entry before @p before (same resource), or to the tail if before.number is 0;
+ *  never before a NO_WAIT entry, and those stay in front.
  *  GDN_ERR_UNKNOWN_TICKET (either is not queued), GDN_ERR_MISUSE (another resource, or itself). */
 GDN_API GDN_MUST_USE enum gdn_err gdn_ledger_requeue(gdn_ledger *ledger,
                                                      struct gdn_ticket_ref ticket,

@@ -138,6 +138,28 @@ static bool queue_blocks(const struct gdn__resource *resource, const struct gdn_
     return false;
 }
 
+/* A NO_WAIT entry was free when it was queued, and its process does not wait: it is as good as
+ * granted. Such entries stand before all others, whatever the order, and what they exclude or are
+ * excluded by must wait for them to be granted. */
+static bool is_promised(const struct gdn__resource *resource, const struct gdn__link *place)
+{
+    if (place == &resource->queue) return false;
+    return (GDN__OF(place, struct gdn__entry, place)->flags & GDN_REQUEST_NO_WAIT) != 0;
+}
+
+static bool promise_blocks(const struct gdn_ledger *ledger, const struct gdn__entry *entry)
+{
+    const struct gdn__resource *resource = entry->resource;
+    for (const struct gdn__link *link = resource->queue.next; is_promised(resource, link);
+         link = link->next) {
+        const struct gdn__entry *promised = GDN__OF(link, struct gdn__entry, place);
+        if (process_of(promised) == process_of(entry)) continue;
+        if (gdn_modes_conflict(&ledger->modes, entry->mode, promised->mode)) return true;
+        if (gdn_modes_conflict(&ledger->modes, promised->mode, entry->mode)) return true;
+    }
+    return false;
+}
+
 /* Whether @p entry, standing before @p place in the queue, blocks on nobody. @p before has the
  * modes of the entries that stand before it, or more. */
 static bool is_free_at(const struct gdn_ledger *ledger, const struct gdn__entry *entry,
@@ -147,7 +169,8 @@ static bool is_free_at(const struct gdn_ledger *ledger, const struct gdn__entry 
     uint16_t conflicts = ledger->modes.conflicts[entry->mode];
     bool queue_may_block = !resource->unordered && (conflicts & before) != 0;
     bool holders_may_block = (conflicts & resource->held_modes) != 0;
-    if (!queue_may_block && !holders_may_block) return true;
+    bool promised = is_promised(resource, resource->queue.next) && promise_blocks(ledger, entry);
+    if (!queue_may_block && !holders_may_block && !promised) return true;
     if (holders_may_block && !resource->doubled) return false;
 
     const struct gdn__process *process = process_of(entry);
@@ -156,7 +179,7 @@ static bool is_free_at(const struct gdn_ledger *ledger, const struct gdn__entry 
     if (own.held_modes != 0 && gdn_modes_cover(&ledger->modes, own.held_modes, entry->mode)) {
         return true;
     }
-    if (blocking_holds(ledger, resource, conflicts) > own.blocking_holds) return false;
+    if (promised || blocking_holds(ledger, resource, conflicts) > own.blocking_holds) return false;
     return !queue_may_block || !queue_blocks(resource, process, conflicts, place);
 }
 
@@ -235,15 +258,23 @@ static void leave_queue(struct gdn_ledger *ledger, struct gdn__entry *entry)
     ledger->counters.contested--;
 }
 
+/* Behind the entries that are as good as granted: few, and soon gone. */
+static struct gdn__link *first_place(const struct gdn__resource *resource)
+{
+    struct gdn__link *place = resource->queue.next;
+    while (is_promised(resource, place)) place = place->next;
+    return place;
+}
+
 /* Conversions stand before the others, in order of arrival, and FRONT puts an entry before all of
  * its own kind. Few requests convert, so the walk is short. */
 static struct gdn__link *place_for(const struct gdn__entry *entry)
 {
     struct gdn__link *queue = &entry->resource->queue;
     bool front = (entry->flags & GDN_REQUEST_FRONT) != 0;
-    if (entry->conversion && front) return queue->next;
     if (!entry->conversion && !front) return queue;
-    struct gdn__link *place = queue->next;
+    struct gdn__link *place = first_place(entry->resource);
+    if (entry->conversion && front) return place;
     while (place != queue && GDN__OF(place, struct gdn__entry, place)->conversion) {
         place = place->next;
     }
@@ -290,9 +321,17 @@ static void note_own(struct gdn__entry *entry)
     if (own.records != 0) entry->resource->doubled = true;
 }
 
+/* It must stay free when its process gives back the hold that covers it: with a matrix that is not
+ * symmetric, others may hold, or be promised, what it would have to wait for. */
 bool gdn__entry_would_be_free(const struct gdn_ledger *ledger, struct gdn__entry *entry)
 {
+    uint16_t conflicts = ledger->modes.conflicts[entry->mode];
     note_own(entry);
+    if (promise_blocks(ledger, entry)) return false;
+    if ((conflicts & entry->resource->held_modes) != 0) {
+        struct own own = own_records(process_of(entry), entry->resource, conflicts);
+        if (blocking_holds(ledger, entry->resource, conflicts) > own.blocking_holds) return false;
+    }
     return is_free_at(ledger, entry, place_for(entry), UINT16_MAX);
 }
 
@@ -305,13 +344,26 @@ void gdn__entry_queue(struct gdn_ledger *ledger, struct gdn__entry *entry, uint6
     if (!is_used(resource)) ledger->counters.resources++;
     entry->number = number;
     entry->since_us = now_us;
-    enter_queue(ledger, entry, place_for(entry));
+    bool promised = (entry->flags & GDN_REQUEST_NO_WAIT) != 0;
+    enter_queue(ledger, entry, promised ? first_place(resource) : place_for(entry));
     gdn__link_insert(&account->entries, &entry->of_account);
     account->process->entry_count++;
     bool fits =
         gdn__map_put(&ledger->entries, gdn__number_key(account->peer, number), (uintptr_t)entry);
     assert(fits);
     (void)fits;
+}
+
+void gdn__entry_requeue(struct gdn_ledger *ledger, struct gdn__entry *entry,
+                        struct gdn__entry *before)
+{
+    struct gdn__resource *resource = entry->resource;
+    gdn__resource_mark_freed(ledger, resource);
+    if (is_promised(resource, &entry->place)) return;
+    gdn__link_remove(&entry->place);
+    struct gdn__link *place = before == NULL ? &resource->queue : &before->place;
+    if (is_promised(resource, place)) place = first_place(resource);
+    gdn__link_insert(place, &entry->place);
 }
 
 void gdn__entry_leave(struct gdn_ledger *ledger, struct gdn__entry *entry)

@@ -84,8 +84,8 @@ struct gdn__ticket {
     uint32_t orphan_of; /* The lost peer that had issued it; 0: no orphan. */
     uint8_t mode;
     uint8_t flags;
-    uint32_t need_count;  /* 0: not a direct wait. */
-    uint32_t unmet_count; /* Needs of the outermost level that are not met. */
+    uint32_t need_count;     /* 0: not a direct wait. */
+    uint32_t unmet_count;    /* Needs of the outermost level that are not met. */
     struct gdn__need tail[]; /* A direct wait's needs and its names; or a label's characters. */
 };
 
@@ -221,6 +221,11 @@ bool gdn__entry_is_free(const struct gdn_ledger *ledger, const struct gdn__entry
 /* Enter it in the books and the queue. Cannot fail. */
 void gdn__entry_queue(struct gdn_ledger *ledger, struct gdn__entry *entry, uint64_t number,
                       int64_t now_us);
+
+/* Move it in the queue before another, or to the tail (NULL); never before a NO_WAIT entry, and
+ * such a one stays where it is. Cannot fail. */
+void gdn__entry_requeue(struct gdn_ledger *ledger, struct gdn__entry *entry,
+                        struct gdn__entry *before);
 
 /* From the queue to the holders. Cannot fail. */
 void gdn__entry_grant(struct gdn_ledger *ledger, struct gdn__entry *entry);

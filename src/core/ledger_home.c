@@ -34,17 +34,13 @@ enum gdn_err gdn_ledger_requeue(gdn_ledger *ledger, struct gdn_ticket_ref ticket
 {
     struct gdn__entry *entry = find_queued(ledger, ticket);
     if (entry == NULL) return GDN_ERR_UNKNOWN_TICKET;
-    struct gdn__link *place = &entry->resource->queue;
+    struct gdn__entry *other = NULL;
     if (before.number != 0) {
-        struct gdn__entry *other = find_queued(ledger, before);
+        other = find_queued(ledger, before);
         if (other == NULL) return GDN_ERR_UNKNOWN_TICKET;
         if (other == entry || other->resource != entry->resource) return GDN_ERR_MISUSE;
-        place = &other->place;
     }
-
-    gdn__link_remove(&entry->place);
-    gdn__link_insert(place, &entry->place);
-    gdn__resource_mark_freed(ledger, entry->resource);
+    gdn__entry_requeue(ledger, entry, other);
     return GDN_OK;
 }
 

@@ -67,16 +67,47 @@ static bool covered(struct model *model, const struct record *request)
     return process_holds(model, request->process, request->resource);
 }
 
-bool model_grantable(struct model *model, const struct record *request)
+static bool no_wait(const struct record *r)
 {
-    if (covered(model, request)) return true;
+    return (r->flags & GDN_REQUEST_NO_WAIT) != 0;
+}
+
+/* Another process's NO_WAIT request has been queued, so it will be granted, and excludes this one
+ * or is excluded by it. */
+static bool promised_away(struct model *model, const struct record *request)
+{
+    EACH_RECORD(model, r)
+    {
+        if (r == request || r->at_home != ASKED || !no_wait(r)) continue;
+        if (r->resource != request->resource || r->process == request->process) continue;
+        if (conflict(model, request->mode, r->mode) || conflict(model, r->mode, request->mode)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool holders_block(struct model *model, const struct record *request)
+{
     EACH_RECORD(model, r)
     {
         if (r->at_home == HAS && r->resource == request->resource &&
             r->process != request->process && conflict(model, request->mode, r->mode)) {
-            return false;
+            return true;
         }
     }
+    return false;
+}
+
+bool model_lasts(struct model *model, const struct record *request)
+{
+    return !promised_away(model, request) && !holders_block(model, request);
+}
+
+bool model_grantable(struct model *model, const struct record *request)
+{
+    if (covered(model, request)) return true;
+    if (promised_away(model, request) || holders_block(model, request)) return false;
     if (model->unordered[request->resource]) return true;
     for (size_t i = 0; model->queue[request->resource][i] != request; i++) {
         const struct record *before = model->queue[request->resource][i];
@@ -102,12 +133,25 @@ void model_take_from_queue(struct model *model, struct record *r)
     memmove(queue + at, queue + at + 1, (--model->queued[r->resource] - at) * sizeof *queue);
 }
 
+size_t model_promised(const struct model *model, uint32_t resource)
+{
+    size_t at = 0;
+    while (at < model->queued[resource] && no_wait(model->queue[resource][at])) at++;
+    return at;
+}
+
+void model_promise(struct model *model, struct record *r)
+{
+    model_take_from_queue(model, r);
+    model_put_in_queue(model, r, model_promised(model, r->resource));
+}
+
 void model_enqueue(struct model *model, struct record *r)
 {
     r->conversion = process_holds(model, r->process, r->resource);
     r->at_home = ASKED;
     bool front = (r->flags & GDN_REQUEST_FRONT) != 0;
-    size_t at = 0;
+    size_t at = model_promised(model, r->resource);
     if (!r->conversion && !front) at = model->queued[r->resource];
     if (r->conversion != front) {
         while (at < model->queued[r->resource] && model->queue[r->resource][at]->conversion) at++;
@@ -183,6 +227,20 @@ static void next_agrees(struct model *model, const gdn_ledger *ledger, uint32_t 
     check(model, next.issuer == expected->issuer && next.number == expected->number);
 }
 
+/* What does not wait can be granted as long as it stands in the queue. */
+static void promises_are_kept(struct model *model, const gdn_ledger *ledger)
+{
+    for (uint32_t i = 0; i < RESOURCES; i++) {
+        for (size_t k = 0; k < model_promised(model, i); k++) {
+            check(model, model_grantable(model, model->queue[i][k]));
+        }
+        if (model_promised(model, i) == 0) continue;
+        struct gdn_ticket_ref next = {0, 0};
+        check(model, gdn_ledger_next(ledger, resource_id(i), &next));
+        check(model, next.number == model->queue[i][0]->number);
+    }
+}
+
 static void waiting_agrees(struct model *model, const gdn_ledger *ledger)
 {
     uint64_t number = 0;
@@ -222,6 +280,7 @@ void model_compare(struct model *model, const gdn_ledger *ledger)
 {
     EACH_RECORD(model, r) record_agrees(model, ledger, r);
     for (uint32_t i = 0; i < RESOURCES; i++) next_agrees(model, ledger, i);
+    promises_are_kept(model, ledger);
     waiting_agrees(model, ledger);
     counters_agree(model, ledger);
 }

@@ -60,7 +60,16 @@ gdn_resource_id resource_id(uint32_t resource);
 struct record *model_new_record(struct model *model);
 
 bool model_grantable(struct model *model, const struct record *request);
+
+/* Grantable without what its process holds, so that giving that back changes nothing. */
+bool model_lasts(struct model *model, const struct record *request);
+
 void model_enqueue(struct model *model, struct record *r);
+
+/* How many of a queue's entries, its first, are NO_WAIT ones; and put an admitted one there. */
+size_t model_promised(const struct model *model, uint32_t resource);
+void model_promise(struct model *model, struct record *r);
+
 void model_put_in_queue(struct model *model, struct record *r, size_t at);
 void model_take_from_queue(struct model *model, struct record *r);
 void model_give(struct model *model, struct record *r);

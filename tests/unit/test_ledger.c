@@ -59,8 +59,11 @@ static bool admit(struct record *r)
 {
     r->live = true;
     model_enqueue(&model, r);
-    bool refused = (r->flags & GDN_REQUEST_NO_WAIT) != 0 && !model_grantable(&model, r);
-    if (!refused) return true;
+    if ((r->flags & GDN_REQUEST_NO_WAIT) == 0) return true;
+    if (model_grantable(&model, r) && model_lasts(&model, r)) {
+        model_promise(&model, r);
+        return true;
+    }
     model_take_from_queue(&model, r);
     r->live = false;
     return false;
@@ -177,13 +180,14 @@ static void step_requeue(void)
     if (!to_tail && (r == before || r->resource != before->resource)) return;
     struct gdn_ticket_ref place = to_tail ? ref(0, 0) : ref(before->issuer, before->number);
     check(&model, gdn_ledger_requeue(ledger, ref(r->issuer, r->number), place) == GDN_OK);
+    model_note_freed(&model, r->resource);
+    if ((r->flags & GDN_REQUEST_NO_WAIT) != 0) return;
     model_take_from_queue(&model, r);
-    size_t at = 0;
+    size_t at = 0, promised = model_promised(&model, r->resource);
     while (at < model.queued[r->resource] && (to_tail || model.queue[r->resource][at] != before)) {
         at++;
     }
-    model_put_in_queue(&model, r, at);
-    model_note_freed(&model, r->resource);
+    model_put_in_queue(&model, r, at > promised ? at : promised);
 }
 
 static void step_release(void)

@@ -157,6 +157,45 @@ static void front_joins_ahead_of_its_kind(void **state)
     }
 }
 
+/* T2's request was free when it was queued, and T2 does not wait: neither a conversion nor one for
+ * the front nor a moved entry may come before it and make it wait after all. */
+static void nothing_overtakes_what_does_not_wait(void **state)
+{
+    gdn_ledger *ledger = *state;
+    hold(ledger, "T1", "r", S);
+    uint64_t tried = ask_with(ledger, 0, "T2", "r", S, GDN_REQUEST_NO_WAIT);
+    uint64_t conversion = ask(ledger, 0, "T1", "r", X);
+    uint64_t front = ask_with(ledger, 0, "T3", "r", X, GDN_REQUEST_FRONT);
+    uint64_t both = ask_with(ledger, 0, "T1", "r", X, GDN_REQUEST_FRONT);
+    assert_ok(gdn_ledger_requeue(ledger, ref(0, front), ref(0, tried)));
+    assert_ok(gdn_ledger_requeue(ledger, ref(0, tried), ref(0, 0)));
+    struct gdn_message out;
+    for (size_t i = 0; i < 3; i++) {
+        uint64_t other = i == 0 ? conversion : i == 1 ? front : both;
+        assert_int_equal(gdn_ledger_grant(ledger, ref(0, other), &out), GDN_ERR_NOT_GRANTABLE);
+    }
+    assert_int_equal(next_number(ledger, "r"), tried);
+    grant(ledger, 0, tried);
+    end(ledger, "T2");
+    end(ledger, "T1");
+    assert_int_equal(next_number(ledger, "r"), front);
+}
+
+/* Nor where the queue has no order. */
+static void nothing_overtakes_what_does_not_wait_without_order(void **state)
+{
+    gdn_ledger *ledger = *state;
+    assert_ok(gdn_ledger_set_unordered(ledger, R("r"), true));
+    uint64_t tried = ask_with(ledger, 0, "T1", "r", S, GDN_REQUEST_NO_WAIT);
+    uint64_t writer = ask(ledger, 0, "T2", "r", X);
+    uint64_t reader = ask(ledger, 0, "T3", "r", S);
+    struct gdn_message out;
+    assert_int_equal(gdn_ledger_grant(ledger, ref(0, writer), &out), GDN_ERR_NOT_GRANTABLE);
+    grant(ledger, 0, reader);
+    grant(ledger, 0, tried);
+    assert_true(is_queued(ledger, 0, writer));
+}
+
 static void granted_conversion_needs_one_release(void **state)
 {
     gdn_ledger *ledger = *state;
@@ -352,6 +391,8 @@ int main(void)
         fact(conversion_stands_before_others_and_skips_its_own_hold),
         fact(conversions_keep_their_order),
         fact(front_joins_ahead_of_its_kind),
+        fact(nothing_overtakes_what_does_not_wait),
+        fact(nothing_overtakes_what_does_not_wait_without_order),
         fact(granted_conversion_needs_one_release),
         fact(cancelled_conversion_leaves_the_hold),
         fact(conversion_outlives_the_hold_in_its_place),
