@@ -170,6 +170,7 @@ static void settle_acknowledgement(struct gdn__channel *channel, int64_t now_us)
     channel->sent_at_us = now_us;
     channel->unacknowledged = 0;
     channel->told_taken = channel->messages_taken;
+    channel->told_taken_bytes = channel->bytes_taken;
     channel->ack_at_us = INT64_MAX;
     channel->nack_due = false; /* A NACK goes before all else, so it was this frame. */
 }
@@ -386,12 +387,23 @@ void gdn__channel_arrived(struct gdn__channel *channel, size_t bytes)
     channel->bytes_arrived += bytes;
 }
 
+/* What was taken is told at once when the peer may need the room; what is taken in one go, as one.
+ */
+static bool is_news(const struct gdn__channel *channel)
+{
+    uint64_t messages = channel->messages_taken - channel->told_taken;
+    uint64_t bytes = channel->bytes_taken - channel->told_taken_bytes;
+    bool idle = channel->messages_taken == channel->messages_arrived;
+    return messages * GDN__ACK_PARTS >= channel->agreed.window ||
+           bytes * GDN__ACK_PARTS >= channel->agreed.window_bytes ||
+           (idle && messages >= GDN__ACK_TAKEN);
+}
+
 void gdn__channel_took(struct gdn__channel *channel, size_t bytes, int64_t now_us)
 {
     channel->messages_taken++;
     channel->bytes_taken += bytes;
-    bool many = channel->messages_taken - channel->told_taken >= GDN__ACK_EVERY;
-    owe_acknowledgement(channel, many ? now_us : now_us + GDN__ACK_DELAY_US);
+    owe_acknowledgement(channel, is_news(channel) ? now_us : now_us + GDN__ACK_DELAY_US);
 }
 
 /* ---- Time ---- */

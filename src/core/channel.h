@@ -21,7 +21,9 @@
 #define GDN__RESEND_US     INT64_C(200000) /* First; doubles up to the next. */
 #define GDN__RESEND_MAX_US INT64_C(2000000)
 #define GDN__ACK_DELAY_US  INT64_C(5000)
-#define GDN__ACK_EVERY     64 /* Records that arrived without being acknowledged. */
+#define GDN__ACK_EVERY     1024 /* Records that arrived without being acknowledged. */
+#define GDN__ACK_TAKEN     64   /* Messages taken when none is left to take. */
+#define GDN__ACK_PARTS     4    /* So much of the window is told of as taken, at the latest. */
 #define GDN__NACK_PAUSE_US INT64_C(5000)
 #define GDN__WINDOW_ASK_US INT64_C(2000000)  /* Nothing heard while messages are not taken. */
 #define GDN__STALL_US      INT64_C(4000000)  /* No answer: the link may be dead. Doubles ... */
@@ -63,7 +65,7 @@ struct gdn__channel {
     uint64_t expected;
     uint64_t messages_arrived, bytes_arrived;
     uint64_t messages_taken, bytes_taken; /* By our application; told to the peer. */
-    uint64_t told_taken;
+    uint64_t told_taken, told_taken_bytes;
     int64_t heard_at_us;
     uint32_t unacknowledged; /* Records that arrived since we last told. */
     int64_t ack_at_us;       /* INT64_MAX: nothing to tell. */

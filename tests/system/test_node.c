@@ -275,6 +275,87 @@ static void a_full_window_refuses_requests_and_keeps_room_for_releases(void **st
     gdn_node_close(b);
 }
 
+static void *take_four(void *node)
+{
+    for (int i = 0; i < 4; i++) {
+        struct gdn_item item;
+        if (gdn_take(node, &item, LONG_MS) != GDN_OK) return NULL;
+        gdn_item_fini(&item);
+    }
+    return node;
+}
+
+static void who_awaits_a_peer_hears_when_its_window_has_room(void **state)
+{
+    (void)state;
+    void *taken;
+    pthread_t taker;
+    gdn_node *b = open_named("b");
+    gdn_node *a = open_node(
+        &(struct gdn_node_options){.name = "a", .bind = "tcp://127.0.0.1:*", .window = 4});
+    join(a, b, "a", "b");
+    gdn_node_id to = gdn_node_named("b");
+    for (int i = 0; i < 4; i++) assert_int_equal(gdn_send(a, to, "x", 1), GDN_OK);
+    assert_int_equal(gdn_send(a, to, "x", 1), GDN_ERR_FULL);
+    assert_int_equal(gdn_await(a, to, 0), GDN_ERR_TIMEOUT);
+    assert_int_equal(pthread_create(&taker, NULL, take_four, b), 0);
+    assert_int_equal(gdn_await(a, to, LONG_MS), GDN_OK);
+    assert_int_equal(gdn_send(a, to, "x", 1), GDN_OK);
+    assert_int_equal(pthread_join(taker, &taken), 0);
+    assert_non_null(taken);
+    gdn_node_close(a);
+    gdn_node_close(b);
+}
+
+#define TAKERS   4
+#define MESSAGES 20000
+
+struct crowd {
+    gdn_node *node;
+    atomic_int times[MESSAGES]; /* Each message was taken. */
+    atomic_int left;
+};
+
+static void *take_with_the_crowd(void *argument)
+{
+    struct crowd *crowd = argument;
+    struct gdn_item item;
+    while (gdn_take(crowd->node, &item, -1) == GDN_OK) {
+        int number;
+        if (item.type != GDN_ITEM_PAYLOAD || item.length != sizeof number) continue;
+        memcpy(&number, item.bytes, sizeof number);
+        gdn_item_fini(&item);
+        atomic_fetch_add(&crowd->times[number], 1);
+        if (atomic_fetch_sub(&crowd->left, 1) == 1) gdn_node_stop(crowd->node);
+    }
+    return NULL;
+}
+
+/* The one who watches the inbox changes all the time; what it leaves behind must reach another. */
+static void many_takers_share_what_arrives_and_none_is_lost(void **state)
+{
+    (void)state;
+    static struct crowd crowd;
+    pthread_t takers[TAKERS];
+    gdn_node *a = open_named("a"), *b = open_named("b");
+    join(a, b, "a", "b");
+    crowd.node = b;
+    atomic_store(&crowd.left, MESSAGES);
+    for (int i = 0; i < TAKERS; i++) {
+        assert_int_equal(pthread_create(&takers[i], NULL, take_with_the_crowd, &crowd), 0);
+    }
+    gdn_node_id to = gdn_node_named("b");
+    for (int i = 0; i < MESSAGES; i++) {
+        while (gdn_send(a, to, &i, sizeof i) == GDN_ERR_FULL) {
+            assert_int_equal(gdn_await(a, to, LONG_MS), GDN_OK);
+        }
+    }
+    for (int i = 0; i < TAKERS; i++) assert_int_equal(pthread_join(takers[i], NULL), 0);
+    for (int i = 0; i < MESSAGES; i++) assert_int_equal(atomic_load(&crowd.times[i]), 1);
+    gdn_node_close(a);
+    gdn_node_close(b);
+}
+
 static void verbs_refuse_what_is_not_there(void **state)
 {
     (void)state;
@@ -428,6 +509,8 @@ int main(void)
         cmocka_unit_test(a_forked_child_is_refused),
         cmocka_unit_test(a_restarted_peer_is_a_new_incarnation),
         cmocka_unit_test(a_full_window_refuses_requests_and_keeps_room_for_releases),
+        cmocka_unit_test(who_awaits_a_peer_hears_when_its_window_has_room),
+        cmocka_unit_test(many_takers_share_what_arrives_and_none_is_lost),
         cmocka_unit_test(verbs_refuse_what_is_not_there),
         cmocka_unit_test(bad_options_are_refused_with_one_line),
         cmocka_unit_test(an_endpoint_in_use_is_refused_by_name),
