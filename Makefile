@@ -5,6 +5,7 @@
 #   make deps       install what the build and the tests need
 #   make demo       a deadlock across real processes: found, explained, broken
 #   make check      every test that a change must pass
+#   make campaign   ten million messages over a thousand link faults (MESSAGES=, FAULTS=, SEED=)
 #   make bench      the measurements; table on the terminal, numbers in build/bench.json
 #   make lint       clang-format and cppcheck
 #   make install    PREFIX=/usr/local DESTDIR=, and `make uninstall`
@@ -40,7 +41,7 @@ SOMAJOR := 0
 DEBIAN_PACKAGES := gcc g++ libc6-dev make pkg-config libzmq3-dev libigraph-dev libjansson-dev \
                    libcmocka-dev graphviz clang clang-format cppcheck
 
-PACKAGES := libzmq igraph jansson $(if $(filter tests objects,$(MAKECMDGOALS)),cmocka)
+PACKAGES := libzmq igraph jansson $(if $(filter tests objects campaign,$(MAKECMDGOALS)),cmocka)
 
 compiling := $(filter-out deps demo check lint uninstall clean,$(or $(MAKECMDGOALS),all))
 ifneq ($(compiling),)
@@ -111,7 +112,7 @@ benches   := $(call programs_of,$(bench_c))
 all_objects := $(call objects,$(gordian_c) $(detector_c) $(gordiand_c) $(cli_c) \
                               $(demos_c) $(tests_c) $(bench_c))
 
-.PHONY: all tests objects deps demo check bench lint install uninstall clean FORCE
+.PHONY: all tests objects deps demo check campaign bench lint install uninstall clean FORCE
 
 all: $(archives) $(shared) $(programs) $(demos) $(benches)
 
@@ -181,6 +182,13 @@ demo: deps
 # tests/run builds each flavour, runs everything and counts; its last line is the result.
 check: deps
 	@MAKE='$(MAKE)' tests/run
+
+# The traffic test of `make check`, only longer.
+MESSAGES = 10000000
+FAULTS   = 1000
+campaign: all $(BUILD)/tests/system/test_traffic $(BUILD)/tests/support/puppet
+	@GDN_BUILD=$(BUILD) GDN_TRAFFIC_MESSAGES=$(MESSAGES) GDN_TRAFFIC_FAULTS=$(FAULTS) \
+	    $(if $(SEED),GDN_TRAFFIC_SEED=$(SEED)) $(BUILD)/tests/system/test_traffic
 
 bench: all
 	@bench/run $(benches)

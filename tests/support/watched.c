@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define ARGUMENTS_MAX 16
+#define ARGUMENTS_MAX 32
 
 /* ---- Programs ---- */
 
