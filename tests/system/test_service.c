@@ -255,8 +255,8 @@ static void a_standing_deadlock_is_shown_and_reported_once(void **state)
     const json_t *totals = json_object_get(status, "totals");
     assert_int_equal(json_integer_value(json_object_get(totals, "deadlocks")), 1);
     json_decref(status);
+    expect_clean_end(service, SIGTERM); /* While it stands: that it is gone would be told too. */
     gdn_node_close(node);
-    expect_clean_end(service, SIGTERM);
     char *report = said(service->out);
     const char *first = strstr(report, "deadlock ");
     assert_non_null(first);
