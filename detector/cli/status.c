@@ -51,8 +51,9 @@ static void print_deadlocks(const json_t *deadlocks)
     (void)printf("%zu deadlocks stand\n", json_array_size(deadlocks));
     for (size_t i = 0; i < json_array_size(deadlocks); i++) {
         const json_t *deadlock = json_array_get(deadlocks, i);
-        (void)printf("  %.6s  found %s  %s%s\n", gdn__ask_text(deadlock, "id"),
-                     gdn__ask_text(deadlock, "found"), gdn__ask_text(deadlock, "who"),
+        (void)printf("  %.6s  found %s, in %lld rounds  %s%s\n", gdn__ask_text(deadlock, "id"),
+                     gdn__ask_text(deadlock, "found"), number_of(deadlock, "rounds"),
+                     gdn__ask_text(deadlock, "who"),
                      json_is_true(json_object_get(deadlock, "resolving")) ? "  (abort asked)" : "");
     }
 }

@@ -311,7 +311,9 @@ struct gdn_detector_incident gdn_detector_incident(const gdn_detector *detector,
                                           .who = incident->who,
                                           .found_us = incident->found_utc_us,
                                           .member_count = incident->member_count,
-                                          .resolving = incident->resolving};
+                                          .resolving = incident->resolving,
+                                          .rounds = incident->rounds,
+                                          .seen_in = incident->seen_in};
 }
 
 struct gdn_detector_counters gdn_detector_counters(const gdn_detector *detector)

@@ -19,7 +19,7 @@ struct gdn__render_options {
 void gdn__render_text(const gdn_verdict *verdict, const struct gdn__render_options *options,
                       struct gdn__textbuf *out);
 
-/* What that report says of one of its deadlocks, the same bytes. */
+/* The same for one of its deadlocks alone: the bytes of the report where there is no other. */
 void gdn__render_deadlock(const gdn_verdict *verdict, size_t index,
                           const struct gdn__render_options *options, struct gdn__textbuf *out);
 

@@ -18,6 +18,7 @@
 #include "render.h"
 
 #include "detector/render/shown.h"
+#include "detector/render/width.h"
 #include <string.h>
 
 #define ROWS          8
@@ -28,6 +29,7 @@
 #define PAIR_ROWS     5
 #define LABEL_CODES   64 /* Longest label that is looked at. */
 #define ELLIPSIS      0x2026
+#define COVERED       1 /* The right half of a wide character to the left. */
 #define VICTIM_COLOUR "\033[1;31m"
 #define OFF           "\033[0m"
 
@@ -36,10 +38,11 @@ struct canvas {
     bool marked[ROWS][GDN__RING_COLUMNS];    /* Belongs to a victim. */
 };
 
-/* Some text in code points, already safe to show. */
+/* Some text in code points, already safe to show. Marks that take no column are left out of it. */
 struct label {
     uint32_t codes[LABEL_CODES];
     size_t count;
+    size_t width; /* Columns. */
 };
 
 struct ring {
@@ -55,19 +58,29 @@ struct ring {
 
 /* ---- What stands at it ---- */
 
+static void add_code(struct label *label, uint32_t code)
+{
+    size_t width = gdn__code_width(code);
+    if (width == 0) return;
+    label->codes[label->count++] = code;
+    label->width += width;
+}
+
 /* What is longer than a label can be ends in an ellipsis. */
 static void set_label(struct label *label, const struct gdn__textbuf *text)
 {
-    label->count = 0;
+    label->count = label->width = 0;
     if (text->failed || text->text == NULL) return;
     for (const char *at = text->text; *at != '\0';) {
         size_t bytes;
-        if (label->count == LABEL_CODES) {
-            label->codes[LABEL_CODES - 1] = ELLIPSIS;
+        uint32_t code;
+        (void)gdn__next_code(at, &code, &bytes);
+        at += bytes;
+        if (label->count + 1 == LABEL_CODES && *at != '\0') {
+            add_code(label, ELLIPSIS);
             return;
         }
-        (void)gdn__next_code(at, &label->codes[label->count++], &bytes);
-        at += bytes;
+        add_code(label, code);
     }
 }
 
@@ -95,7 +108,7 @@ static void label_edge(struct ring *ring, size_t i)
 static size_t widest(const struct label *labels, size_t count)
 {
     size_t most = 0;
-    for (size_t i = 0; i < count; i++) most = labels[i].count > most ? labels[i].count : most;
+    for (size_t i = 0; i < count; i++) most = labels[i].width > most ? labels[i].width : most;
     return most;
 }
 
@@ -122,23 +135,33 @@ static void put(struct ring *ring, size_t row, size_t column, uint32_t code)
     if (row < ROWS && column < GDN__RING_COLUMNS) ring->canvas.codes[row][column] = code;
 }
 
-/* At most @p room codes of the label from @p column on. Returns how many. */
-static size_t put_label(struct ring *ring, size_t row, size_t column, const struct label *label,
-                        size_t room)
+static size_t shown_width(const struct label *label, size_t room)
 {
-    size_t shown = label->count < room ? label->count : room;
-    for (size_t i = 0; i < shown; i++) {
-        bool cut = i + 1 == shown && shown < label->count;
-        put(ring, row, column + i, cut ? ELLIPSIS : label->codes[i]);
+    return label->width < room ? label->width : room;
+}
+
+/* At most @p room columns of the label from @p column on. */
+static void put_label(struct ring *ring, size_t row, size_t column, const struct label *label,
+                      size_t room)
+{
+    bool cut = label->width > room;
+    for (size_t i = 0; i < label->count && room > 0; i++) {
+        size_t width = gdn__code_width(label->codes[i]);
+        if (cut && width >= room) { /* No room for it and an ellipsis. */
+            put(ring, row, column, ELLIPSIS);
+            return;
+        }
+        put(ring, row, column, label->codes[i]);
+        if (width == 2) put(ring, row, column + 1, COVERED);
+        column += width;
+        room -= width;
     }
-    return shown;
 }
 
 static void put_centred(struct ring *ring, size_t row, size_t column, const struct label *label,
                         size_t room)
 {
-    size_t shown = label->count < room ? label->count : room;
-    (void)put_label(ring, row, column + (room - shown) / 2, label, room);
+    put_label(ring, row, column + (room - shown_width(label, room)) / 2, label, room);
 }
 
 static size_t left_of(const struct ring *ring, size_t column)
@@ -210,7 +233,7 @@ static void draw_left(struct ring *ring)
     size_t edge = ring->count - 1, x = centre_of(ring, 0);
     put(ring, 3, x, 0x25b2);
     put(ring, 4, x, upright(ring, edge));
-    (void)put_label(ring, 4, x + 2, &ring->edges[edge], centre_of(ring, 1) - x - 3);
+    put_label(ring, 4, x + 2, &ring->edges[edge], centre_of(ring, 1) - x - 3);
 }
 
 /* From the end of the upper row straight down. */
@@ -219,10 +242,9 @@ static void draw_right(struct ring *ring)
     size_t edge = ring->columns - 1, x = centre_of(ring, ring->columns - 1);
     size_t room = x - centre_of(ring, ring->columns - 2) - 3;
     const struct label *label = &ring->edges[edge];
-    size_t shown = label->count < room ? label->count : room;
     put(ring, 3, x, upright(ring, edge));
     put(ring, 4, x, 0x25bc);
-    (void)put_label(ring, 3, x - 1 - shown, label, room);
+    put_label(ring, 3, x - 1 - shown_width(label, room), label, room);
 }
 
 /* From the end of the upper row down and around the corner. */
@@ -275,6 +297,7 @@ static void add_row(const struct ring *ring, size_t row, bool colour, struct gdn
     for (size_t x = 0; x < end; x++) {
         if (colour && marked[x] != lit) gdn__textbuf_add(out, lit ? OFF : VICTIM_COLOUR);
         lit = marked[x];
+        if (codes[x] == COVERED) continue;
         gdn__textbuf_add_code(out, codes[x] == 0 ? ' ' : codes[x]);
     }
     if (colour && lit) gdn__textbuf_add(out, OFF);

@@ -3,7 +3,9 @@
  * sure we are. */
 #include "render.h"
 
+#include "detector/render/needs.h"
 #include "detector/render/shown.h"
+#include "detector/render/width.h"
 #include <inttypes.h>
 
 #define PAD_COLUMNS_MAX 40 /* A longer name than this makes its own line ragged, not all. */
@@ -19,6 +21,7 @@ struct text {
     const gdn_verdict *verdict;
     const struct gdn__render_options *options;
     struct gdn__textbuf *out;
+    struct gdn__needs needs;
 };
 
 static void paint(struct text *text, const char *style)
@@ -51,6 +54,17 @@ static void add_missing(struct text *text)
     if (cut->missing_count > NAMES_MAX) {
         gdn__textbuf_addf(text->out, " and %zu more", cut->missing_count - NAMES_MAX);
     }
+}
+
+static size_t count_open(const gdn_cut *cut)
+{
+    size_t open = 0;
+    for (size_t n = 0; n < cut->node_count; n++) {
+        for (size_t i = 0; i < cut->nodes[n].channel_count; i++) {
+            open += cut->nodes[n].channels[i].open;
+        }
+    }
+    return open;
 }
 
 /* The first open channel stands for all: one marker that is late says enough. */
@@ -97,6 +111,35 @@ static void add_standing(struct text *text)
     gdn__textbuf_add_char(text->out, ')');
 }
 
+static void add_unseen_nodes(struct text *text)
+{
+    const gdn_cut *cut = text->verdict->cut;
+    gdn__textbuf_add(text->out, "not known: who waits at ");
+    for (size_t i = 0; i < cut->missing_count && i < NAMES_MAX; i++) {
+        if (i > 0) gdn__textbuf_add(text->out, ", ");
+        gdn__textbuf_add_shown(text->out, cut->missing[i]);
+    }
+    if (cut->missing_count > NAMES_MAX) {
+        gdn__textbuf_addf(text->out, " and %zu more", cut->missing_count - NAMES_MAX);
+    }
+    gdn__textbuf_add(text->out, ", who holds what is homed there, and what its processes have "
+                                "given up elsewhere\n");
+}
+
+/* What follows from what is missing. */
+static void add_unknown(struct text *text)
+{
+    if (text->verdict->complete) return;
+    if (text->verdict->cut->missing_count > 0) add_unseen_nodes(text);
+    if (count_open(text->verdict->cut) > 0) {
+        gdn__textbuf_add(text->out, "not known: what was still on its way on an open channel\n");
+    }
+    gdn__textbuf_add(text->out, text->verdict->deadlock_count > 0
+                                    ? "What is reported stands whatever that is; there may be "
+                                      "more.\n"
+                                    : "A deadlock that rests on any of it is not reported.\n");
+}
+
 /* ---- The edges, in columns ---- */
 
 enum column { COLUMN_WHO, COLUMN_WAITED, COLUMN_MODE, COLUMN_RESOURCE, COLUMN_HOME, COLUMNS };
@@ -141,7 +184,7 @@ static void measure(struct text *text, const struct gdn_deadlock *deadlock, size
             cell.length = 0;
             gdn__textbuf_add(&cell, "");
             add_cell(text, &deadlock->witness[i], (enum column)column, &cell);
-            size_t width = cell.failed ? 0 : gdn__code_count(cell.text);
+            size_t width = cell.failed ? 0 : gdn__text_width(cell.text);
             if (width > widths[column] && width <= PAD_COLUMNS_MAX) widths[column] = width;
         }
     }
@@ -155,7 +198,7 @@ static void add_padded(struct text *text, const struct gdn_edge *edge, enum colu
     struct gdn__textbuf cell = {0};
     gdn__textbuf_add(&cell, "");
     add_cell(text, edge, column, &cell);
-    size_t used = cell.failed ? width : gdn__code_count(cell.text);
+    size_t used = cell.failed ? width : gdn__text_width(cell.text);
     size_t blank = used < width ? width - used : 0;
     if (width > 0 || used > 0) gdn__textbuf_add(text->out, before);
     if (column == COLUMN_WAITED) gdn__textbuf_add_repeated(text->out, ' ', blank);
@@ -224,21 +267,44 @@ static void add_edges(struct text *text, const struct gdn_deadlock *deadlock)
     }
 }
 
-/* How the lines of one process add up, where they are not simply all needed. */
-static void add_model(struct text *text, enum gdn_model model)
+/* Of each wait that asks for some of several, what exactly it asks for. */
+static void add_needs(struct text *text, const struct gdn_deadlock *deadlock)
 {
-    switch (model) {
+    const gdn_cut *cut = text->verdict->cut;
+    const struct gdn_edge *last = NULL;
+    for (size_t i = 0; i < deadlock->witness_count && i < EDGES_MAX; i++) {
+        const struct gdn_edge *edge = &deadlock->witness[i];
+        bool same = last != NULL && last->issuer == edge->issuer && last->ticket == edge->ticket;
+        last = edge;
+        if (same) continue; /* The edges of one wait stand together. */
+        const struct gdn_cut_wait *wait =
+            gdn__needs_find(&text->needs, cut, edge->issuer, edge->ticket, &text->out->failed);
+        if (wait == NULL) continue;
+        gdn__textbuf_add(text->out, "  ");
+        gdn__show_process(text->out, text->verdict, edge->waiter, false);
+        gdn__textbuf_add(text->out, " needs ");
+        gdn__show_needs(text->out, text->verdict, &cut->nodes[cut->parties[edge->issuer].node],
+                        wait);
+        gdn__textbuf_add_char(text->out, '\n');
+    }
+}
+
+/* How the lines of one process add up, where they are not simply all needed. */
+static void add_model(struct text *text, const struct gdn_deadlock *deadlock)
+{
+    switch (deadlock->model) {
     case GDN_MODEL_ALL:
         return;
     case GDN_MODEL_ANY:
         gdn__textbuf_add(text->out, "  any one line of a process would free it; none can come\n");
-        return;
+        break;
     case GDN_MODEL_MIXED:
         gdn__textbuf_add(text->out,
                          "  not every line of a process is needed to free it; those that "
                          "are cannot come\n");
-        return;
+        break;
     }
+    add_needs(text, deadlock);
 }
 
 /* ---- One deadlock ---- */
@@ -355,10 +421,16 @@ static void add_deadlock(struct text *text, const struct gdn_deadlock *deadlock)
 {
     add_headline(text, deadlock);
     add_edges(text, deadlock);
-    add_model(text, deadlock->model);
+    add_model(text, deadlock);
     add_tail(text, deadlock);
     add_way_out(text, deadlock);
     add_picture(text, deadlock);
+}
+
+static void end_text(struct text *text)
+{
+    add_unknown(text);
+    gdn__needs_fini(&text->needs);
 }
 
 void gdn__render_deadlock(const gdn_verdict *verdict, size_t index,
@@ -366,6 +438,7 @@ void gdn__render_deadlock(const gdn_verdict *verdict, size_t index,
 {
     struct text text = {.verdict = verdict, .options = options, .out = out};
     add_deadlock(&text, &verdict->deadlocks[index]);
+    end_text(&text);
 }
 
 /* ---- The verdict ---- */
@@ -393,4 +466,5 @@ void gdn__render_text(const gdn_verdict *verdict, const struct gdn__render_optio
         if (i > 0) gdn__textbuf_add_char(out, '\n');
         add_deadlock(&text, &verdict->deadlocks[i]);
     }
+    end_text(&text);
 }

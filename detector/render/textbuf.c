@@ -143,10 +143,16 @@ bool gdn__next_code(const char *text, uint32_t *code, size_t *bytes)
 bool gdn__code_is_hidden(uint32_t code)
 {
     if (code < 0x20 || (code >= 0x7f && code <= 0x9f)) return true;
-    if (code == 0xad || code == 0x061c || code == 0xfeff) return true;
-    if (code >= 0x200b && code <= 0x200f) return true; /* Zero width, direction marks. */
-    if (code >= 0x2028 && code <= 0x202e) return true; /* Separators, embeddings, overrides. */
-    return code >= 0x2060 && code <= 0x206f;           /* Invisible operators, isolates. */
+    if (code == 0xad || code == 0x061c || code == 0x180e || code == 0xfeff) return true;
+    if (code == 0x115f || code == 0x1160 || code == 0x3164 || code == 0xffa0) {
+        return true; /* Hangul fillers. */
+    }
+    if (code >= 0x200b && code <= 0x200f) return true;   /* Zero width, direction marks. */
+    if (code >= 0x2028 && code <= 0x202e) return true;   /* Separators, embeddings, overrides. */
+    if (code >= 0x2060 && code <= 0x206f) return true;   /* Invisible operators, isolates. */
+    if (code >= 0xfff9 && code <= 0xfffb) return true;   /* Interlinear annotation. */
+    if (code >= 0xe0000 && code <= 0xe007f) return true; /* Tags. */
+    return (code & 0xfffe) == 0xfffe;                    /* No characters at all, nor of XML. */
 }
 
 void gdn__textbuf_add_shown(struct gdn__textbuf *buffer, const char *text)
@@ -163,15 +169,6 @@ void gdn__textbuf_add_shown(struct gdn__textbuf *buffer, const char *text)
         }
         text += bytes;
     }
-}
-
-size_t gdn__code_count(const char *text)
-{
-    size_t count = 0;
-    for (; *text != '\0'; text++) {
-        if (((unsigned char)*text & 0xc0) != 0x80) count++;
-    }
-    return count;
 }
 
 bool gdn__text_is_utf8(const char *text)

@@ -32,7 +32,8 @@ void gdn__textbuf_addf(struct gdn__textbuf *buffer, const char *format, ...)
 void gdn__textbuf_add_code(struct gdn__textbuf *buffer, uint32_t code);
 
 /* Append @p text as a terminal may see it: bytes that are not UTF-8 become \xHH; control
- * characters, line separators and marks that turn the writing direction become \u{HHHH}. */
+ * characters, line separators, marks that turn the writing direction and whatever else cannot be
+ * seen become \u{HHHH}. */
 void gdn__textbuf_add_shown(struct gdn__textbuf *buffer, const char *text);
 
 /* The next code point of @p text (not at its end) and its length in bytes. False when the bytes
@@ -41,9 +42,6 @@ bool gdn__next_code(const char *text, uint32_t *code, size_t *bytes);
 
 /* True for a code point that must not reach a terminal as it is. */
 bool gdn__code_is_hidden(uint32_t code);
-
-/* Code points in valid UTF-8: the columns it takes. */
-size_t gdn__code_count(const char *text);
 
 /* True when all of @p text is UTF-8. */
 bool gdn__text_is_utf8(const char *text);

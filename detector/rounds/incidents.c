@@ -351,6 +351,16 @@ static bool has_unanswered(const struct record *record)
     return false;
 }
 
+static void count_rounds(gdn__incidents *incidents, const struct gdn__seen *seen)
+{
+    for (size_t i = 0; i < incidents->record_count; i++) {
+        struct record *record = incidents->records[i];
+        if (!record->seen) continue;
+        record->shown.rounds++;
+        record->shown.seen_in = seen->round;
+    }
+}
+
 /* What a complete round does not contain is gone, once its orders are answered. */
 static void drop_unseen(gdn__incidents *incidents, int64_t now_us)
 {
@@ -372,6 +382,7 @@ enum gdn_err gdn__incidents_see(gdn__incidents *incidents, const struct gdn__see
         enum gdn_err failed = see_deadlock(incidents, seen, i);
         if (failed != GDN_OK) err = failed;
     }
+    count_rounds(incidents, seen);
     if (err == GDN_OK && seen->verdict->complete) drop_unseen(incidents, seen->now_us);
     return err;
 }

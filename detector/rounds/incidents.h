@@ -49,7 +49,9 @@ struct gdn__incident {
     int64_t found_utc_us;              /* Since 1970. */
     char who[GDN__INCIDENT_WHO_BYTES]; /* Its members as first seen: "T1, T2 and 3 more". */
     size_t member_count;
-    bool resolving; /* At least one order was given. */
+    uint64_t rounds;      /* That have shown it. */
+    gdn_round_id seen_in; /* The last of them. */
+    bool resolving;       /* At least one order was given. */
     enum gdn__order_state last;
 };
 

@@ -2,6 +2,7 @@
 #include "detector/service/answers.h"
 
 #include "detector/cutfile/when.h"
+#include "detector/service/text.h"
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdlib.h>
@@ -11,13 +12,6 @@ static char *print_document(json_t *document)
     char *text = json_dumps(document, JSON_COMPACT);
     json_decref(document);
     return text;
-}
-
-/* Names from outside need not be UTF-8, which JSON is. */
-static json_t *text_of(const char *name)
-{
-    json_t *text = json_string(name);
-    return text != NULL ? text : json_string("(a name that is not UTF-8)");
 }
 
 static json_t *number_text(uint64_t number)
@@ -73,6 +67,7 @@ static json_t *deadlocks_of(const gdn_detector *detector)
         (void)json_object_set_new(one, "members", json_integer((json_int_t)incident.member_count));
         (void)json_object_set_new(one, "who", text_of(incident.who));
         (void)json_object_set_new(one, "found", instant(incident.found_us));
+        (void)json_object_set_new(one, "rounds", json_integer((json_int_t)incident.rounds));
         (void)json_object_set_new(one, "resolving", json_boolean(incident.resolving));
         (void)json_array_append_new(deadlocks, one);
     }

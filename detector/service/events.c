@@ -2,6 +2,7 @@
 #include "detector/service/events.h"
 
 #include "detector/cutfile/when.h"
+#include "detector/service/text.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
@@ -65,12 +66,7 @@ static json_t *names_of(const gdn_verdict *verdict, const uint32_t *processes, s
     json_t *names = json_array();
     for (size_t i = 0; i < count; i++) {
         (void)gdn_verdict_process_name(verdict, processes[i], name);
-        /* Names need not be UTF-8; then their id has to do. */
-        json_t *text = json_string(name);
-        if (text == NULL) {
-            text = json_string(gdn_id_format(verdict->cut->processes[processes[i]].id.id, name));
-        }
-        (void)json_array_append_new(names, text);
+        (void)json_array_append_new(names, text_of(name));
     }
     return names;
 }
@@ -88,9 +84,8 @@ static void set_deadlock(json_t *line, const struct gdn_detector_event *event)
 
 static void set_wait(json_t *line, const struct gdn_detector_event *event)
 {
-    json_t *process = json_string(event->process);
-    (void)json_object_set_new(line, "process", process != NULL ? process : json_string("?"));
-    (void)json_object_set_new(line, "node", json_string(event->node));
+    (void)json_object_set_new(line, "process", text_of(event->process));
+    (void)json_object_set_new(line, "node", text_of(event->node));
     (void)json_object_set_new(line, "incarnation", number_text(event->incarnation));
     (void)json_object_set_new(line, "ticket", number_text(event->ticket));
 }
@@ -119,11 +114,11 @@ static void set_details(json_t *line, const struct gdn_detector_event *event)
         (void)json_object_set_new(line, "after_us", json_integer(event->after_us));
         break;
     case GDN_DETECTOR_ROUND_FAILED:
-        (void)json_object_set_new(line, "why", json_string(event->why));
+        (void)json_object_set_new(line, "why", text_of(event->why));
         break;
     case GDN_DETECTOR_NODE_JOINED:
     case GDN_DETECTOR_NODE_LOST:
-        (void)json_object_set_new(line, "node", json_string(event->node));
+        (void)json_object_set_new(line, "node", text_of(event->node));
         (void)json_object_set_new(line, "incarnation", number_text(event->incarnation));
         break;
     case GDN_DETECTOR_ROUND:

@@ -2,6 +2,7 @@
 /* gordiand: a detector as a service. One loop: take an event, tell it, look for signals and for
  * questions. */
 #include "detector/cli/exits.h"
+#include "detector/cutfile/when.h"
 #include "detector/render/render.h"
 #include "detector/render/shown.h"
 #include "detector/service/control.h"
@@ -10,6 +11,7 @@
 #include "detector/service/options.h"
 #include "src/node/endpoint.h"
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -82,6 +84,22 @@ static void print_gone(const struct gdn_detector_event *event)
     (void)fflush(stdout);
 }
 
+/* A known deadlock is not reported again; that it stands is said in its 8th, 16th, 32nd, ... round,
+ * so that its lines stay few however long nobody breaks it. */
+static void print_standing(const struct service *service, const struct gdn_detector_event *event)
+{
+    char id[GDN_ID_TEXT_BYTES], when[GDN__WHEN_BYTES];
+    for (size_t i = 0; i < gdn_detector_incident_count(service->detector); i++) {
+        struct gdn_detector_incident incident = gdn_detector_incident(service->detector, i);
+        bool due = incident.rounds >= 8 && (incident.rounds & (incident.rounds - 1)) == 0;
+        if (!due || incident.seen_in.number != event->round.number) continue;
+        (void)printf("deadlock %.6s: still there, seen in %" PRIu64 " rounds since %s\n",
+                     gdn_id_format(incident.id, id), incident.rounds,
+                     gdn__when_format(incident.found_us, when));
+        (void)fflush(stdout);
+    }
+}
+
 static void print_news(const struct gdn_detector_event *event)
 {
     switch (event->type) {
@@ -119,6 +137,7 @@ static void tell(struct service *service, const struct gdn_detector_event *event
     if (!to_events) print_news(event); /* One kind of line on one stream. */
     if (event->type == GDN_DETECTOR_ROUND_FAILED) log_line(service, GDN_LOG_INFO, event->why);
     if (event->type != GDN_DETECTOR_ROUND) return;
+    if (!to_events) print_standing(service, event);
     if (event->news) keep_cut(&service->keep, event->cut);
     control_round(&service->control, service->detector, event);
 }

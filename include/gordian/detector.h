@@ -112,7 +112,9 @@ struct gdn_detector_incident {
     const char *who;  /**< "T1, T2 and 3 more". */
     int64_t found_us; /**< UTC, microseconds since 1970. */
     size_t member_count;
-    bool resolving; /**< An abort was asked for. */
+    bool resolving;       /**< An abort was asked for. */
+    uint64_t rounds;      /**< That have shown it. */
+    gdn_round_id seen_in; /**< The last of them. */
 };
 GDN_API size_t gdn_detector_incident_count(const gdn_detector *detector);
 GDN_API struct gdn_detector_incident gdn_detector_incident(const gdn_detector *detector,

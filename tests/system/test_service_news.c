@@ -187,6 +187,67 @@ static void a_deadlock_is_told_everywhere(void **state)
     json_decref(document);
 }
 
+/* The report comes once. That it stands is said in a line, ever more rarely. */
+static void a_standing_deadlock_is_told_by_its_id(void **state)
+{
+    struct watched *watched = *state;
+    char path[PROGRAM_PATH_BYTES], line[64];
+    watched_start_with_events(watched, "--period 10");
+    watched_open_node(watched, "n1");
+    watched_make_ring(watched->node);
+    (void)watched_path(watched, "service.out", path);
+    assert_true(
+        program_await_text(path, ": still there, seen in 16 rounds since 20", WATCHED_START_MS));
+    json_t *document = watched_ask_json(watched, "status", 1);
+    const json_t *standing = json_array_get(json_object_get(document, "deadlocks"), 0);
+    assert_true(json_integer_value(json_object_get(standing, "rounds")) >= 16);
+    watched_close_node(watched);
+    watched_end(watched);
+    char *report = program_read_file(path);
+    (void)snprintf(line, sizeof line, "deadlock %.6s: still there, seen in 8 rounds since ",
+                   json_string_value(json_object_get(standing, "id")));
+    const char *said = strstr(report, line);
+    assert_non_null(said);
+    assert_null(strstr(said + strlen(line), "seen in 8 rounds"));
+    const char *first = strstr(report, ": 2 processes");
+    assert_non_null(first);
+    assert_null(strstr(first + 1, ": 2 processes"));
+    free(report);
+    json_decref(document);
+}
+
+/* Names are untrusted, and may not even be UTF-8: what a program reads stays JSON, and no control
+ * reaches a terminal. */
+static void hostile_names_are_harmless_everywhere(void **state)
+{
+    struct watched *watched = *state;
+    char path[PROGRAM_PATH_BYTES];
+    static const char *const commands[] = {"status", "waits"};
+    watched_start_with_events(watched, "--period 20");
+    watched_open_node(watched, "n1\xe2\x80\xae \xff\"<&>");
+    watched_make_ring(watched->node);
+    watched_await_event(watched, "deadlock");
+    for (size_t i = 0; i < 2; i++) {
+        struct watched_said said = watched_ask(watched, commands[i], "");
+        assert_null(strstr(said.out, "\xe2\x80\xae"));
+        assert_null(strchr(said.out, '\xff'));
+        assert_non_null(strstr(said.out, "n1\\u{202e} \\xff\"<&>"));
+        watched_forget(&said);
+        json_decref(watched_ask_json(watched, commands[i], i == 0 ? 1 : 0));
+    }
+    watched_close_node(watched);
+    watched_await_event(watched, "node_lost");
+    watched_end(watched);
+    json_t *events = read_events(watched_path(watched, "events", path));
+    assert_true(json_is_string(json_object_get(find_event(events, "node_joined"), "node")));
+    assert_true(json_is_string(json_object_get(find_event(events, "node_lost"), "node")));
+    json_decref(events);
+    char *report = program_read_file(watched_path(watched, "service.out", path));
+    assert_null(strstr(report, "\xe2\x80\xae"));
+    assert_null(strchr(report, '\xff'));
+    free(report);
+}
+
 /* With events on stdout nothing else may stand there: a program reads it. */
 static void events_on_stdout_are_alone_there(void **state)
 {
@@ -273,6 +334,8 @@ int main(void)
         RUN(waits_lists_who_waits_for_whom_longest_first),
         RUN(a_missing_node_shows_in_the_exit_status),
         RUN(a_deadlock_is_told_everywhere),
+        RUN(a_standing_deadlock_is_told_by_its_id),
+        RUN(hostile_names_are_harmless_everywhere),
         RUN(events_on_stdout_are_alone_there),
         RUN(sighup_opens_the_events_file_anew),
         RUN(a_cut_with_news_is_kept),

@@ -107,7 +107,7 @@ static void one_deadlock_reads_as_it_does_among_others(void **state)
 }
 
 /* Numbers, names and modes of different length still stand in columns. */
-static void columns_are_aligned_by_code_points(void **state)
+static void columns_are_aligned_by_what_a_terminal_shows(void **state)
 {
     (void)state;
     struct fixture fixture;
@@ -121,7 +121,7 @@ static void columns_are_aligned_by_code_points(void **state)
                 "(offline cut, complete)\n"
                 "  P1 transfer 1   waits        for exclusive acct/1 at n2, held by "
                 "r\xc3\xa9sum\xc3\xa9 \xe8\xb3\x87\n"
-                "  r\xc3\xa9sum\xc3\xa9 \xe8\xb3\x87        waits 31.4 s for shared    acct/2 at "
+                "  r\xc3\xa9sum\xc3\xa9 \xe8\xb3\x87       waits 31.4 s for shared    acct/2 at "
                 "n1, held by P1 transfer 1\n"
                 "  victim: P1 transfer 1 at n1, youngest of 2\n");
     fixture_free(&fixture);
@@ -194,6 +194,56 @@ static void the_text_says_how_several_lines_add_up(void **state)
     fixture_free(&fixture);
 }
 
+static void add_group(struct fixture *fixture, uint32_t at_least, uint32_t children)
+{
+    struct gdn_cut_need need = {.kind = GDN_NEED_GROUP,
+                                .resource = GDN_NONE,
+                                .home = GDN_NONE,
+                                .branch = GDN_NONE,
+                                .at_least = at_least,
+                                .child_count = children};
+    assert_int_equal(gdn_cut_add_need(fixture->cut, 0, &need), GDN_OK);
+}
+
+static void add_need(struct fixture *fixture, const char *name, uint32_t branch, uint32_t resource)
+{
+    struct gdn_cut_need need = {.kind = GDN_NEED_PROCESS,
+                                .process = fixture_process(fixture, name, NULL),
+                                .resource = resource,
+                                .home = GDN_NONE,
+                                .branch = branch};
+    assert_int_equal(gdn_cut_add_need(fixture->cut, 0, &need), GDN_OK);
+}
+
+/* The groups of a wait, as its manager stated them: who reads only edges cannot tell. */
+static void groups_are_told_in_words(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct gdn__textbuf out = {0};
+    fixture_ring(&fixture, 2);
+    struct gdn_cut_wait wait = {.process = 0, .resource = GDN_NONE, .home = GDN_NONE, .ticket = 10};
+    assert_int_equal(gdn_cut_add_wait(fixture.cut, 0, &wait), GDN_OK);
+    add_need(&fixture, "P2", GDN_NONE, GDN_NONE);
+    add_group(&fixture, 1, 3);
+    add_need(&fixture, "R", 0, GDN_NONE);
+    add_group(&fixture, 2, 2);
+    add_need(&fixture, "S", GDN_NONE, fixture_resource(&fixture, "acct/1"));
+    add_need(&fixture, "T", GDN_NONE, GDN_NONE);
+    add_need(&fixture, "U", GDN_NONE, GDN_NONE);
+    add_group(&fixture, 2, 3);
+    add_need(&fixture, "A\x1b[31m", GDN_NONE, GDN_NONE);
+    add_need(&fixture, "B", GDN_NONE, GDN_NONE);
+    add_need(&fixture, "C", GDN_NONE, GDN_NONE);
+    fixture.edges[0].home = fixture.edges[0].resource = GDN_NONE;
+    fixture.deadlocks[0].model = GDN_MODEL_MIXED;
+    gdn__render_text(fixture_verdict(&fixture), &plain, &out);
+    assert_non_null(strstr(out.text, "\n  P1 needs P2, any of (R to go on, all of (S to release "
+                                     "acct/1, T), U), 2 of (A\\u{1b}[31m, B, C)\n"));
+    gdn__textbuf_fini(&out);
+    fixture_free(&fixture);
+}
+
 static void no_victim_is_said(void **state)
 {
     (void)state;
@@ -236,13 +286,25 @@ static void an_incomplete_view_names_who_is_missing(void **state)
     add_channel(&fixture, true);
     expect_text(&fixture, &plain,
                 "no deadlock that the nodes' answers prove: 1 node, 1 process, 1 waiting "
-                "(offline cut, incomplete: channel n2 -> n1 still open)\n");
+                "(offline cut, incomplete: channel n2 -> n1 still open)\n"
+                "not known: what was still on its way on an open channel\n"
+                "A deadlock that rests on any of it is not reported.\n");
     assert_int_equal(gdn_cut_add_missing(fixture.cut, "n3"), GDN_OK);
     assert_int_equal(gdn_cut_add_missing(fixture.cut, "n4\x1b[31m"), GDN_OK);
     expect_text(&fixture, &plain,
                 "no deadlock that the nodes' answers prove: 1 node, 1 process, 1 waiting "
                 "(offline cut, incomplete: no report from n3, n4\\u{1b}[31m; channel n2 -> n1 "
-                "still open)\n");
+                "still open)\n"
+                "not known: who waits at n3, n4\\u{1b}[31m, who holds what is homed there, and "
+                "what its processes have given up elsewhere\n"
+                "not known: what was still on its way on an open channel\n"
+                "A deadlock that rests on any of it is not reported.\n");
+    fixture.verdict.deadlock_count = 1;
+    struct gdn__textbuf out = {0};
+    gdn__render_deadlock(fixture_verdict(&fixture), 0, &plain, &out);
+    assert_non_null(strstr(out.text, "\nWhat is reported stands whatever that is; there may be "
+                                     "more.\n"));
+    gdn__textbuf_fini(&out);
     fixture_free(&fixture);
 }
 
@@ -397,10 +459,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(text_tells_who_waits_for_what_where_and_since_when),
         cmocka_unit_test(one_deadlock_reads_as_it_does_among_others),
-        cmocka_unit_test(columns_are_aligned_by_code_points),
+        cmocka_unit_test(columns_are_aligned_by_what_a_terminal_shows),
         cmocka_unit_test(names_too_long_to_align_are_told),
         cmocka_unit_test(waits_on_no_lock_are_told_in_words),
         cmocka_unit_test(the_text_says_how_several_lines_add_up),
+        cmocka_unit_test(groups_are_told_in_words),
         cmocka_unit_test(no_victim_is_said),
         cmocka_unit_test(no_deadlock_is_one_line),
         cmocka_unit_test(an_incomplete_view_names_who_is_missing),

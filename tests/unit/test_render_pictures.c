@@ -11,6 +11,7 @@
 #include "render_fixture.h"
 
 #include "detector/render/render.h"
+#include "detector/render/width.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -72,6 +73,14 @@ static void an_even_ring_has_two_rows(void **state)
     fixture_free(&fixture);
 }
 
+static void name_member(struct fixture *fixture, size_t i, const char *name)
+{
+    size_t count = fixture->deadlocks[0].witness_count;
+    uint32_t process = fixture_process(fixture, name, NULL);
+    fixture->edges[i].waiter = process;
+    fixture->edges[(i + count - 1) % count].holder = process;
+}
+
 /* Whatever the names, the drawing keeps to its columns and its shape. */
 static void long_names_do_not_break_the_ring(void **state)
 {
@@ -85,19 +94,58 @@ static void long_names_do_not_break_the_ring(void **state)
         fixture_ring(&fixture, count);
         for (size_t i = 0; i < count; i++) {
             name[0] = (char)('a' + i);
-            uint32_t process = fixture_process(&fixture, name, NULL);
-            fixture.edges[i].waiter = process;
-            fixture.edges[(i + count - 1) % count].holder = process;
+            name_member(&fixture, i, name);
             fixture.edges[i].resource = fixture_resource(&fixture, name);
         }
         gdn__render_ring(fixture_verdict(&fixture), &fixture.deadlocks[0], false, &out);
         assert_true(out.length > 0);
         size_t lines = 0;
         for (char *line = strtok(out.text, "\n"); line != NULL; line = strtok(NULL, "\n")) {
-            assert_in_range(gdn__code_count(line), 1, GDN__RING_COLUMNS);
+            assert_in_range(gdn__text_width(line), 1, GDN__RING_COLUMNS);
             lines++;
         }
         assert_int_equal(lines, count == 2 ? 5 : 8);
+        gdn__textbuf_fini(&out);
+        fixture_free(&fixture);
+    }
+}
+
+/* A wide character takes two columns of a terminal, and a mark on another one none. */
+static void wide_names_keep_the_ring_in_shape(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_ring(&fixture, 2);
+    fixture.deadlocks[0].victim_count = 0;
+    name_member(&fixture, 0, "資料");
+    name_member(&fixture, 1, "e\xcc\x81");
+    fixture.edges[0].resource = fixture_resource(&fixture, "帳簿");
+    expect_ring(&fixture, "  ╭──────╮   帳簿 @ n2   ╭──────╮\n"
+                          "  │      │──────────────▶│      │\n"
+                          "  │ 資料 │               │  e   │\n"
+                          "  │      │◀──────────────│      │\n"
+                          "  ╰──────╯  acct/2 @ n1  ╰──────╯\n");
+    fixture_free(&fixture);
+}
+
+static void wide_names_are_cut_to_their_box(void **state)
+{
+    (void)state;
+    char name[3 * 30 + 2] = "";
+    for (size_t i = 0; i < 30; i++) memcpy(name + 3 * i, "資", 4);
+    for (size_t count = 2; count <= GDN__RING_MAX; count++) {
+        struct fixture fixture;
+        struct gdn__textbuf out = {0};
+        fixture_ring(&fixture, count);
+        for (size_t i = 0; i < count; i++) {
+            memcpy(name + 90, (const char[]){(char)('a' + i), '\0'}, 2);
+            name_member(&fixture, i, name);
+            fixture.edges[i].resource = fixture_resource(&fixture, name);
+        }
+        gdn__render_ring(fixture_verdict(&fixture), &fixture.deadlocks[0], false, &out);
+        for (char *line = strtok(out.text, "\n"); line != NULL; line = strtok(NULL, "\n")) {
+            assert_in_range(gdn__text_width(line), 1, GDN__RING_COLUMNS);
+        }
         gdn__textbuf_fini(&out);
         fixture_free(&fixture);
     }
@@ -201,6 +249,8 @@ int main(void)
         cmocka_unit_test(an_odd_ring_turns_the_corner),
         cmocka_unit_test(an_even_ring_has_two_rows),
         cmocka_unit_test(long_names_do_not_break_the_ring),
+        cmocka_unit_test(wide_names_keep_the_ring_in_shape),
+        cmocka_unit_test(wide_names_are_cut_to_their_box),
         cmocka_unit_test(what_is_no_simple_ring_is_not_drawn),
         cmocka_unit_test(dot_shows_members_edges_victim_and_tail),
         cmocka_unit_test(svg_is_drawn_by_dot),

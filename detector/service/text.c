@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "detector/service/text.h"
+
+#include "detector/render/textbuf.h"
+
+json_t *text_of(const char *name)
+{
+    json_t *text = json_string(name);
+    if (text != NULL) return text;
+    struct gdn__textbuf shown = {0};
+    gdn__textbuf_add_shown(&shown, name);
+    text = shown.text != NULL ? json_string(shown.text) : NULL;
+    gdn__textbuf_fini(&shown);
+    return text;
+}
