@@ -84,11 +84,14 @@ static void a_cut_holds_what_stands_when_it_is_asked_for(void **state)
     end(watched);
 }
 
+/* Nobody waits, so nothing but the question starts a round. */
 static void the_last_cut_is_the_same_bytes_again(void **state)
 {
     static char first[65536], again[65536];
     struct watched *watched = *state;
-    start_with_ring(watched, "--period 0");
+    watched_start_with_events(watched, "--period 0");
+    watched_open_node(watched, "n1");
+    watched_await_event(watched, "node_joined");
     save(watched, "first.cut", "", 0);
     save(watched, "again.cut", "--last", 0);
     size_t length = read_bytes(watched, "first.cut", first);
