@@ -8,7 +8,6 @@
 
 #define TAKE_MS   10 /* How soon lockmgr_pause() is noticed. */
 #define FULL_US   1000000
-#define RETRY_NS  1000000
 #define FOREVER_S 86400
 
 struct lockmgr {
@@ -136,11 +135,10 @@ static void delist(struct lockmgr *locks, const struct lock_call *call)
 static enum gdn_err request_patiently(struct lockmgr *locks, gdn_node_id home,
                                       const struct gdn_request *request, gdn_ticket *ticket)
 {
-    const struct timespec pause = {0, RETRY_NS};
     int64_t deadline = clock_us() + FULL_US;
     enum gdn_err err = gdn_request(locks->node, home, request, ticket);
     while ((err == GDN_ERR_FULL || err == GDN_ERR_NOT_CONNECTED) && clock_us() < deadline) {
-        (void)nanosleep(&pause, NULL);
+        if (gdn_await(locks->node, home, FULL_US / 1000) != GDN_OK) break;
         err = gdn_request(locks->node, home, request, ticket);
     }
     return err;

@@ -197,6 +197,7 @@ static int open_detector(struct service *service)
                                             .advertise = options->advertise,
                                             .period_ms = options->period_ms,
                                             .deadline_ms = options->deadline_ms,
+                                            .silence_ms = (uint32_t)options->silence_ms,
                                             .expect = options->expect,
                                             .expect_count = options->expect_count,
                                             .policy = options->policy,

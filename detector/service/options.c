@@ -13,6 +13,8 @@
 #define DEADLINE_MS      1000
 #define MILLISECONDS_MAX 86400000
 #define KEEP_MAX         1000
+#define DEADLINE_MS_MAX  60000
+#define SILENCE_MS       10000
 
 static const char usage[] =
     "Usage: gordiand [OPTION...]\n"
@@ -25,6 +27,7 @@ static const char usage[] =
     "  --name NAME           of this detector, unique among those that run\n"
     "  --period MS           a round at least this often; 0: only on suspicion (default 1000)\n"
     "  --deadline MS         of one round; then the silent are left out (default 1000)\n"
+    "  --silence MS          a node heard nothing of for so long is lost (default 10000)\n"
     "  --expect NODE[,...]   nodes that are missing when they have not registered\n"
     "  --resolve POLICY      abort one member of each deadlock: youngest, oldest, least-work,\n"
     "                        fewest-locks, lowest-priority; none (default) only reports\n"
@@ -45,6 +48,7 @@ enum {
     OPTION_NAME,
     OPTION_PERIOD,
     OPTION_DEADLINE,
+    OPTION_SILENCE,
     OPTION_EXPECT,
     OPTION_RESOLVE,
     OPTION_KEEP_CUTS,
@@ -63,6 +67,7 @@ static const struct option long_options[] = {
     {"name", required_argument, NULL, OPTION_NAME},
     {"period", required_argument, NULL, OPTION_PERIOD},
     {"deadline", required_argument, NULL, OPTION_DEADLINE},
+    {"silence", required_argument, NULL, OPTION_SILENCE},
     {"expect", required_argument, NULL, OPTION_EXPECT},
     {"resolve", required_argument, NULL, OPTION_RESOLVE},
     {"keep-cuts", required_argument, NULL, OPTION_KEEP_CUTS},
@@ -153,7 +158,9 @@ static bool read_option(struct options *options, int option, int *status)
     case OPTION_PERIOD:
         return read_number("period", optarg, 0, MILLISECONDS_MAX, &options->period_ms, status);
     case OPTION_DEADLINE:
-        return read_number("deadline", optarg, 1, MILLISECONDS_MAX, &options->deadline_ms, status);
+        return read_number("deadline", optarg, 1, DEADLINE_MS_MAX, &options->deadline_ms, status);
+    case OPTION_SILENCE:
+        return read_number("silence", optarg, 100, MILLISECONDS_MAX, &options->silence_ms, status);
     case OPTION_EXPECT:
         return add_expected(options, optarg, status);
     case OPTION_RESOLVE:
@@ -204,6 +211,7 @@ bool options_read(int argc, char **argv, struct options *options, int *status)
     *options = (struct options){.bind = OPTIONS_BIND,
                                 .period_ms = PERIOD_MS,
                                 .deadline_ms = DEADLINE_MS,
+                                .silence_ms = SILENCE_MS,
                                 .policy = GDN_POLICY_NONE,
                                 .keep_max = KEEP_MAX};
     choose_name(options);

@@ -15,6 +15,7 @@ struct options {
     const char *control;   /* NULL: derived from bind. */
     int64_t period_ms;
     int64_t deadline_ms;
+    int64_t silence_ms;
     const char **expect; /* Pointers into argv's strings. */
     size_t expect_count;
     enum gdn_policy policy;

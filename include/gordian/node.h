@@ -185,8 +185,9 @@ GDN_API GDN_MUST_USE enum gdn_err gdn_take(gdn_node *node, struct gdn_item *item
 GDN_API void gdn_item_fini(struct gdn_item *item);
 
 /** A descriptor to poll for reading: readable exactly while something waits to be taken, and for
- *  good after gdn_node_stop(). What waits may take effect without an item (a cancel, a grant that crossed its cancel), so poll, then
- *  gdn_take() with timeout 0. Close-on-exec. Never read or close it. -1 in a forked child. */
+ *  good after gdn_node_stop(). What waits may take effect without an item (a cancel, a grant that
+ * crossed its cancel), so poll, then gdn_take() with timeout 0. Close-on-exec. Never read or close
+ * it. -1 in a forked child. */
 GDN_API int gdn_node_descriptor(const gdn_node *node);
 
 /* ---- Looking inside ---- */

@@ -200,6 +200,7 @@ struct gdn_site_counters {
     struct gdn_ledger_counters ledger;
     uint64_t messages_sent, messages_taken; /**< Lock messages and payloads, all peers. */
     uint64_t rounds_reported, rounds_abandoned;
+    size_t rounds_under_way;
     uint64_t frames_refused; /**< Malformed, or from strangers. */
     size_t peers_connected, detectors_connected;
     size_t items_waiting;

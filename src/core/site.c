@@ -361,6 +361,7 @@ struct gdn_site_counters gdn_site_counters(const gdn_site *site)
                                          .messages_taken = site->messages_taken,
                                          .rounds_reported = site->rounds_reported,
                                          .rounds_abandoned = site->rounds_abandoned,
+                                         .rounds_under_way = site->rounds_under_way,
                                          .frames_refused = site->frames_refused,
                                          .items_waiting = gdn__site_items_waiting(site)};
     for (uint32_t i = 1; i < gdn__mesh_count(site->mesh); i++) {

@@ -36,7 +36,8 @@ struct place {
     bool used;
     char name[16];
     gdn_site *site;  /* A node ... */
-    gdn__mesh *mesh; /* ... or a detector. */
+    gdn__mesh *mesh; /* ... or a detector, or a mute node. */
+    bool detector;
     uint64_t incarnation;
     uint64_t rounds;
     struct answers answers[ROUNDS_KEPT];
@@ -179,6 +180,7 @@ void world_add_node(struct world *world, const char *name, const struct world_op
         .name = place->name, .endpoint = place->name, .incarnation = place->incarnation};
     if (options != NULL) {
         site.window = options->window;
+        site.window_bytes = options->window_bytes;
         site.recording_max = options->recording_max;
     }
     place->site = gdn_site_new(&site);
@@ -239,18 +241,30 @@ static enum gdn_err on_record(void *context, uint32_t peer, const struct gdn__re
     return GDN_OK;
 }
 
-void world_add_detector(struct world *world, const char *name)
+static void add_mesh(struct world *world, const char *name, enum gdn__role role)
 {
     struct place *place = new_place(world, name);
-    struct gdn__mesh_options options = {.name = place->name,
-                                        .endpoint = place->name,
-                                        .incarnation = place->incarnation,
-                                        .role = GDN__ROLE_DETECTOR,
-                                        .limits = gdn__channel_limits_of(0, 0, 0),
-                                        .allocator = world->allocator,
-                                        .events = {.context = world, .arrived = on_record}};
+    place->detector = role == GDN__ROLE_DETECTOR;
+    struct gdn__mesh_options options = {
+        .name = place->name,
+        .endpoint = place->name,
+        .incarnation = place->incarnation,
+        .role = role,
+        .limits = gdn__channel_limits_of(0, 0, 0),
+        .allocator = world->allocator,
+        .events = {.context = world, .arrived = place->detector ? on_record : NULL}};
     place->mesh = gdn__mesh_new(&options);
     assert_non_null(place->mesh);
+}
+
+void world_add_detector(struct world *world, const char *name)
+{
+    add_mesh(world, name, GDN__ROLE_DETECTOR);
+}
+
+void world_add_mute(struct world *world, const char *name)
+{
+    add_mesh(world, name, GDN__ROLE_NODE);
 }
 
 /* ---- The network ---- */
@@ -451,9 +465,9 @@ void world_dial(struct world *world, const char *from, const char *to)
 {
     struct place *target = place_of(world, to);
     struct gdn_event event = {.type = GDN_EVENT_PEER_DIALLED};
-    event.as.dial.name = target->mesh != NULL ? NULL : to;
+    event.as.dial.name = target->detector ? NULL : to;
     event.as.dial.endpoint = to;
-    event.as.dial.detector = target->mesh != NULL;
+    event.as.dial.detector = target->detector;
     assert_int_equal(world_event(world, from, &event, NULL), GDN_OK);
 }
 

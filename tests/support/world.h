@@ -20,6 +20,7 @@ struct world;
 
 struct world_options {
     uint32_t window;
+    size_t window_bytes;
     size_t recording_max;
 };
 
@@ -29,6 +30,8 @@ void world_free(struct world *world);
 
 void world_add_node(struct world *world, const char *name, const struct world_options *options);
 void world_add_detector(struct world *world, const char *name);
+/* A node that keeps its channels alive and does nothing else: it never sends a marker. */
+void world_add_mute(struct world *world, const char *name);
 /* The node says goodbye, or vanishes; adding it again starts a new incarnation. */
 void world_remove(struct world *world, const char *name, bool goodbye);
 

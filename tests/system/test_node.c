@@ -352,7 +352,41 @@ static void many_takers_share_what_arrives_and_none_is_lost(void **state)
     }
     for (int i = 0; i < TAKERS; i++) assert_int_equal(pthread_join(takers[i], NULL), 0);
     for (int i = 0; i < MESSAGES; i++) assert_int_equal(atomic_load(&crowd.times[i]), 1);
+
     gdn_node_close(a);
+    gdn_node_close(b);
+}
+
+static void a_flush_ends_when_all_has_arrived(void **state)
+{
+    (void)state;
+    gdn_node *a = open_named("a");
+    gdn_node *b = open_named("b");
+    uint64_t unacknowledged = 99;
+    join(a, b, "a", "b");
+    for (int i = 0; i < 1000; i++) {
+        assert_int_equal(gdn_send(a, gdn_node_named("b"), "m", 1), GDN_OK);
+    }
+    assert_int_equal(gdn_flush(a, 5000, &unacknowledged), GDN_OK);
+    assert_int_equal(unacknowledged, 0);
+    assert_int_equal(gdn_node_counters(b).items_waiting, 1000);
+    gdn_node_close(a);
+    gdn_node_close(b);
+}
+
+/* Sent, closed at once, and all of it arrives: the goodbye does not overtake the messages. */
+static void a_close_flushes_first(void **state)
+{
+    (void)state;
+    gdn_node *a = open_named("a");
+    gdn_node *b = open_named("b");
+    join(a, b, "a", "b");
+    for (int i = 0; i < 1000; i++) {
+        assert_int_equal(gdn_send(a, gdn_node_named("b"), "m", 1), GDN_OK);
+    }
+    gdn_node_close(a);
+    for (int i = 0; i < 1000; i++) expect_item(b, GDN_ITEM_PAYLOAD);
+    expect_item(b, GDN_ITEM_PEER_LOST);
     gdn_node_close(b);
 }
 
@@ -511,6 +545,8 @@ int main(void)
         cmocka_unit_test(a_full_window_refuses_requests_and_keeps_room_for_releases),
         cmocka_unit_test(who_awaits_a_peer_hears_when_its_window_has_room),
         cmocka_unit_test(many_takers_share_what_arrives_and_none_is_lost),
+        cmocka_unit_test(a_flush_ends_when_all_has_arrived),
+        cmocka_unit_test(a_close_flushes_first),
         cmocka_unit_test(verbs_refuse_what_is_not_there),
         cmocka_unit_test(bad_options_are_refused_with_one_line),
         cmocka_unit_test(an_endpoint_in_use_is_refused_by_name),

@@ -21,6 +21,7 @@ struct end_of_pair {
     uint64_t incarnation, peer;
     uint64_t numbered;     /* Records we numbered; each carries its number. */
     uint64_t delivered;    /* Records that came out here, in order. */
+    bool windowed;         /* The other end keeps to our window. */
     uint64_t taken;        /* Of those. */
     uint32_t sizes[SIZES]; /* Of those delivered last, by number. */
     struct gdn__buffer frame;
@@ -134,6 +135,8 @@ static inline void receive(struct end_of_pair *end, const uint8_t *bytes, size_t
             gdn__channel_unaccept(&end->channel);
             return;
         }
+        /* Whatever was lost or late, what keeps to the window at one end does so at the other. */
+        if (end->windowed) assert_true(gdn__channel_may_arrive(&end->channel, record.length));
         gdn__channel_arrived(&end->channel, record.length);
         deliver(end, &record);
     }

@@ -217,6 +217,55 @@ static void an_old_word_takes_nothing_back(void **state)
     assert_int_equal(gdn__channel_in_flight(&pair->a.channel), 2);
 }
 
+/* ---- Windows ---- */
+
+static void a_window_has_room_for_so_many_messages_and_bytes(void **state)
+{
+    struct pair *pair = *state;
+    struct gdn__channel *channel = &pair->a.channel;
+    gdn__channel_agree(channel, &(struct gdn__channel_limits){INT64_MAX, 3, 100});
+    assert_true(gdn__channel_has_room(channel, 100));
+    assert_false(gdn__channel_has_room(channel, 101));
+    number_message(&pair->a, 0);
+    assert_true(gdn__channel_has_room(channel, 100 - MESSAGE_BYTES));
+    assert_false(gdn__channel_has_room(channel, 101 - MESSAGE_BYTES));
+    number_message(&pair->a, 0);
+    number_message(&pair->a, 0);
+    assert_false(gdn__channel_has_room(channel, 0));
+    while (pack(&pair->a, 0)) carry(&pair->a, &pair->b, 0);
+    gdn__channel_took(&pair->b.channel, MESSAGE_BYTES, 0);
+    assert_true(pack(&pair->b, GDN__ACK_DELAY_US));
+    carry(&pair->b, &pair->a, GDN__ACK_DELAY_US);
+    assert_true(gdn__channel_has_room(channel, 100 - 2 * MESSAGE_BYTES));
+    assert_false(gdn__channel_has_room(channel, 101 - 2 * MESSAGE_BYTES));
+}
+
+/* One that sends more than it was told is found out, and nothing else is taken for it. */
+static void what_exceeds_the_window_is_noticed(void **state)
+{
+    struct pair *pair = *state;
+    struct gdn__channel *channel = &pair->b.channel;
+    channel->ours.window = 2;
+    channel->ours.window_bytes = 100;
+    gdn__channel_arrived(channel, 90);
+    assert_true(gdn__channel_may_arrive(channel, 10));
+    assert_false(gdn__channel_may_arrive(channel, 11));
+    gdn__channel_arrived(channel, 10);
+    assert_false(gdn__channel_may_arrive(channel, 0));
+    gdn__channel_took(channel, 90, 0);
+    assert_true(gdn__channel_may_arrive(channel, 90));
+}
+
+/* What always fits (a release, say) may pass the window; then the rest waits until it is taken. */
+static void a_window_that_is_exceeded_by_what_always_fits_is_full(void **state)
+{
+    struct pair *pair = *state;
+    gdn__channel_agree(&pair->a.channel, &(struct gdn__channel_limits){INT64_MAX, 9, 10});
+    number_message(&pair->a, 0);
+    number_message(&pair->a, 0);
+    assert_false(gdn__channel_has_room(&pair->a.channel, 0));
+}
+
 /* ---- Resending ---- */
 
 /* The last record of a burst has none behind it that would show the gap: only a timer finds it. */
@@ -420,6 +469,9 @@ int main(void)
         TEST(a_repeat_is_dropped_and_acknowledged_again),
         TEST(a_word_about_records_never_sent_is_ignored),
         TEST(an_old_word_takes_nothing_back),
+        TEST(a_window_has_room_for_so_many_messages_and_bytes),
+        TEST(what_exceeds_the_window_is_noticed),
+        TEST(a_window_that_is_exceeded_by_what_always_fits_is_full),
         TEST(silence_brings_a_probe_that_doubles_its_pause),
         TEST(nothing_follows_a_probe_until_it_is_answered),
         TEST(an_early_record_is_dropped_and_asked_for_once_in_a_pause),

@@ -126,6 +126,19 @@ static void expect_quiet(const struct end_of_pair *sender, const struct end_of_p
     assert_true(gdn__channel_in_flight(&sender->channel) == 0);
 }
 
+/* Each side has its own; a channel runs by the smaller. */
+static void choose_windows(struct network *network, struct pair *pair)
+{
+    struct gdn__channel *a = &pair->a.channel, *b = &pair->b.channel;
+    a->ours.window = 1 + below(&network->seed, 200);
+    b->ours.window = 1 + below(&network->seed, 200);
+    a->ours.window_bytes = 1024 + below(&network->seed, 500000);
+    b->ours.window_bytes = 1024 + below(&network->seed, 500000);
+    pair->a.windowed = pair->b.windowed = true;
+    gdn__channel_agree(a, &b->ours);
+    gdn__channel_agree(b, &a->ours);
+}
+
 /* One life of a pair: a while of traffic and faults, then the faults end and all must arrive. */
 static void live_once(uint64_t seed)
 {
@@ -138,11 +151,14 @@ static void live_once(uint64_t seed)
     network.refusal = below(&network.seed, 10);
     network.jitter_us = below(&network.seed, 4) == 0 ? 0 : below(&network.seed, 100000);
     uint32_t large = below(&network.seed, 5);
+    choose_windows(&network, pair);
     for (int i = 0; i < 300; i++) {
         for (uint32_t n = below(&network.seed, 4); n > 0; n--) {
             struct end_of_pair *end = happens(&network, 50) ? &pair->a : &pair->b;
-            number_message(end, happens(&network, large) ? below(&network.seed, 80000)
-                                                         : below(&network.seed, 50));
+            size_t more =
+                happens(&network, large) ? below(&network.seed, 80000) : below(&network.seed, 50);
+            if (!gdn__channel_has_room(&end->channel, MESSAGE_BYTES + more)) continue;
+            number_message(end, more);
         }
         take_some(&network, &pair->a, false);
         take_some(&network, &pair->b, false);
