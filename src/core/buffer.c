@@ -22,9 +22,8 @@ void gdn__buffer_clear(struct gdn__buffer *buffer)
     buffer->failed = false;
 }
 
-bool gdn__buffer_reserve(struct gdn__buffer *buffer, size_t more)
+bool gdn__buffer_grow(struct gdn__buffer *buffer, size_t more)
 {
-    if (more <= buffer->capacity - buffer->length) return true;
     if (more > SIZE_MAX / 2 - buffer->length) return false;
     size_t wanted = buffer->capacity == 0 ? 256 : buffer->capacity;
     while (wanted < buffer->length + more) wanted *= 2;
@@ -33,52 +32,6 @@ bool gdn__buffer_reserve(struct gdn__buffer *buffer, size_t more)
     buffer->bytes = grown;
     buffer->capacity = wanted;
     return true;
-}
-
-void gdn__put_bytes(struct gdn__buffer *buffer, const void *bytes, size_t length)
-{
-    if (buffer->failed || !gdn__buffer_reserve(buffer, length)) {
-        buffer->failed = true;
-        return;
-    }
-    if (length > 0) memcpy(buffer->bytes + buffer->length, bytes, length);
-    buffer->length += length;
-}
-
-void gdn__put_u8(struct gdn__buffer *buffer, uint8_t value)
-{
-    gdn__put_bytes(buffer, &value, 1);
-}
-
-void gdn__put_u16(struct gdn__buffer *buffer, uint16_t value)
-{
-    uint8_t bytes[2] = {(uint8_t)value, (uint8_t)(value >> 8)};
-    gdn__put_bytes(buffer, bytes, sizeof bytes);
-}
-
-static void store_u32(uint8_t *bytes, uint32_t value)
-{
-    for (int i = 0; i < 4; i++) bytes[i] = (uint8_t)(value >> (8 * i));
-}
-
-void gdn__put_u32(struct gdn__buffer *buffer, uint32_t value)
-{
-    uint8_t bytes[4];
-    store_u32(bytes, value);
-    gdn__put_bytes(buffer, bytes, sizeof bytes);
-}
-
-void gdn__put_u64(struct gdn__buffer *buffer, uint64_t value)
-{
-    uint8_t bytes[8];
-    store_u32(bytes, (uint32_t)value);
-    store_u32(bytes + 4, (uint32_t)(value >> 32));
-    gdn__put_bytes(buffer, bytes, sizeof bytes);
-}
-
-void gdn__put_id(struct gdn__buffer *buffer, gdn_id id)
-{
-    gdn__put_bytes(buffer, id.bytes, sizeof id.bytes);
 }
 
 void gdn__put_text(struct gdn__buffer *buffer, const char *text)
@@ -93,7 +46,7 @@ void gdn__poke_u32(struct gdn__buffer *buffer, size_t at, uint32_t value)
 {
     if (buffer->failed) return;
     assert(at + 4 <= buffer->length);
-    store_u32(buffer->bytes + at, value);
+    gdn__store_u32(buffer->bytes + at, value);
 }
 
 /* ---- Reading ---- */
@@ -117,56 +70,6 @@ size_t gdn__reader_left(const struct gdn__reader *reader)
 bool gdn__reader_done(const struct gdn__reader *reader)
 {
     return !reader->failed && reader->at == reader->length;
-}
-
-const uint8_t *gdn__get_bytes(struct gdn__reader *reader, size_t length)
-{
-    if (reader->failed || length > reader->length - reader->at) {
-        gdn__reader_fail(reader);
-        return NULL;
-    }
-    const uint8_t *bytes = reader->bytes + reader->at;
-    reader->at += length;
-    return bytes;
-}
-
-uint8_t gdn__get_u8(struct gdn__reader *reader)
-{
-    const uint8_t *bytes = gdn__get_bytes(reader, 1);
-    return bytes == NULL ? 0 : bytes[0];
-}
-
-uint16_t gdn__get_u16(struct gdn__reader *reader)
-{
-    const uint8_t *bytes = gdn__get_bytes(reader, 2);
-    if (bytes == NULL) return 0;
-    return (uint16_t)(bytes[0] | bytes[1] << 8);
-}
-
-static uint32_t load_u32(const uint8_t *bytes)
-{
-    return (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 |
-           (uint32_t)bytes[3] << 24;
-}
-
-uint32_t gdn__get_u32(struct gdn__reader *reader)
-{
-    const uint8_t *bytes = gdn__get_bytes(reader, 4);
-    return bytes == NULL ? 0 : load_u32(bytes);
-}
-
-uint64_t gdn__get_u64(struct gdn__reader *reader)
-{
-    const uint8_t *bytes = gdn__get_bytes(reader, 8);
-    return bytes == NULL ? 0 : load_u32(bytes) | (uint64_t)load_u32(bytes + 4) << 32;
-}
-
-gdn_id gdn__get_id(struct gdn__reader *reader)
-{
-    gdn_id id = {{0}};
-    const uint8_t *bytes = gdn__get_bytes(reader, sizeof id.bytes);
-    if (bytes != NULL) memcpy(id.bytes, bytes, sizeof id.bytes);
-    return id;
 }
 
 void gdn__get_text(struct gdn__reader *reader, char text[GDN_NAME_MAX + 1])

@@ -7,6 +7,7 @@
 #define GDN_CORE_BUFFER_H
 
 #include <gordian/id.h>
+#include <string.h>
 
 struct gdn__buffer {
     struct gdn_allocator allocator;
@@ -19,15 +20,61 @@ void gdn__buffer_init(struct gdn__buffer *buffer, const struct gdn_allocator *al
 void gdn__buffer_fini(struct gdn__buffer *buffer);
 void gdn__buffer_clear(struct gdn__buffer *buffer);
 
-/* Room for @p more bytes, so that writing them cannot fail. False when out of memory. */
-bool gdn__buffer_reserve(struct gdn__buffer *buffer, size_t more);
+bool gdn__buffer_grow(struct gdn__buffer *buffer, size_t more);
 
-void gdn__put_bytes(struct gdn__buffer *buffer, const void *bytes, size_t length);
-void gdn__put_u8(struct gdn__buffer *buffer, uint8_t value);
-void gdn__put_u16(struct gdn__buffer *buffer, uint16_t value);
-void gdn__put_u32(struct gdn__buffer *buffer, uint32_t value);
-void gdn__put_u64(struct gdn__buffer *buffer, uint64_t value);
-void gdn__put_id(struct gdn__buffer *buffer, gdn_id id);
+/* Room for @p more bytes, so that writing them cannot fail. False when out of memory. */
+static inline bool gdn__buffer_reserve(struct gdn__buffer *buffer, size_t more)
+{
+    return more <= buffer->capacity - buffer->length || gdn__buffer_grow(buffer, more);
+}
+
+/* These are on the way of every message, so they are here. */
+static inline void gdn__put_bytes(struct gdn__buffer *buffer, const void *bytes, size_t length)
+{
+    if (buffer->failed || !gdn__buffer_reserve(buffer, length)) {
+        buffer->failed = true;
+        return;
+    }
+    if (length > 0) memcpy(buffer->bytes + buffer->length, bytes, length);
+    buffer->length += length;
+}
+
+static inline void gdn__store_u32(uint8_t *bytes, uint32_t value)
+{
+    for (int i = 0; i < 4; i++) bytes[i] = (uint8_t)(value >> (8 * i));
+}
+
+static inline void gdn__put_u8(struct gdn__buffer *buffer, uint8_t value)
+{
+    gdn__put_bytes(buffer, &value, 1);
+}
+
+static inline void gdn__put_u16(struct gdn__buffer *buffer, uint16_t value)
+{
+    uint8_t bytes[2] = {(uint8_t)value, (uint8_t)(value >> 8)};
+    gdn__put_bytes(buffer, bytes, sizeof bytes);
+}
+
+static inline void gdn__put_u32(struct gdn__buffer *buffer, uint32_t value)
+{
+    uint8_t bytes[4];
+    gdn__store_u32(bytes, value);
+    gdn__put_bytes(buffer, bytes, sizeof bytes);
+}
+
+static inline void gdn__put_u64(struct gdn__buffer *buffer, uint64_t value)
+{
+    uint8_t bytes[8];
+    gdn__store_u32(bytes, (uint32_t)value);
+    gdn__store_u32(bytes + 4, (uint32_t)(value >> 32));
+    gdn__put_bytes(buffer, bytes, sizeof bytes);
+}
+
+static inline void gdn__put_id(struct gdn__buffer *buffer, gdn_id id)
+{
+    gdn__put_bytes(buffer, id.bytes, sizeof id.bytes);
+}
+
 /* One length byte, then the characters. @p text is at most GDN_NAME_MAX long. */
 void gdn__put_text(struct gdn__buffer *buffer, const char *text);
 /* Overwrite four bytes written earlier. */
@@ -46,12 +93,56 @@ size_t gdn__reader_left(const struct gdn__reader *reader);
 /* True when everything was read and nothing failed. */
 bool gdn__reader_done(const struct gdn__reader *reader);
 
-const uint8_t *gdn__get_bytes(struct gdn__reader *reader, size_t length);
-uint8_t gdn__get_u8(struct gdn__reader *reader);
-uint16_t gdn__get_u16(struct gdn__reader *reader);
-uint32_t gdn__get_u32(struct gdn__reader *reader);
-uint64_t gdn__get_u64(struct gdn__reader *reader);
-gdn_id gdn__get_id(struct gdn__reader *reader);
+static inline const uint8_t *gdn__get_bytes(struct gdn__reader *reader, size_t length)
+{
+    if (reader->failed || length > reader->length - reader->at) {
+        gdn__reader_fail(reader);
+        return NULL;
+    }
+    const uint8_t *bytes = reader->bytes + reader->at;
+    reader->at += length;
+    return bytes;
+}
+
+static inline uint32_t gdn__load_u32(const uint8_t *bytes)
+{
+    return (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 |
+           (uint32_t)bytes[3] << 24;
+}
+
+static inline uint8_t gdn__get_u8(struct gdn__reader *reader)
+{
+    const uint8_t *bytes = gdn__get_bytes(reader, 1);
+    return bytes == NULL ? 0 : bytes[0];
+}
+
+static inline uint16_t gdn__get_u16(struct gdn__reader *reader)
+{
+    const uint8_t *bytes = gdn__get_bytes(reader, 2);
+    if (bytes == NULL) return 0;
+    return (uint16_t)(bytes[0] | bytes[1] << 8);
+}
+
+static inline uint32_t gdn__get_u32(struct gdn__reader *reader)
+{
+    const uint8_t *bytes = gdn__get_bytes(reader, 4);
+    return bytes == NULL ? 0 : gdn__load_u32(bytes);
+}
+
+static inline uint64_t gdn__get_u64(struct gdn__reader *reader)
+{
+    const uint8_t *bytes = gdn__get_bytes(reader, 8);
+    return bytes == NULL ? 0 : gdn__load_u32(bytes) | (uint64_t)gdn__load_u32(bytes + 4) << 32;
+}
+
+static inline gdn_id gdn__get_id(struct gdn__reader *reader)
+{
+    gdn_id id = {{0}};
+    const uint8_t *bytes = gdn__get_bytes(reader, sizeof id.bytes);
+    if (bytes != NULL) memcpy(id.bytes, bytes, sizeof id.bytes);
+    return id;
+}
+
 /* A valid name (gdn_name_is_valid), NUL-terminated in @p text; else the reader fails. */
 void gdn__get_text(struct gdn__reader *reader, char text[GDN_NAME_MAX + 1]);
 /* A count of elements that take at least @p element_bytes each: more than can follow fails. */
