@@ -38,15 +38,15 @@ static enum gdn_err on_opened(void *context, uint32_t number, const struct gdn__
 static void notify(gdn_site *site, uint32_t number, enum gdn_item_type type)
 {
     const struct gdn__peer *peer = gdn__mesh_peer(site->mesh, number);
-    struct gdn__arrival *notice = gdn__arrival_new(&site->allocator, GDN__ARRIVAL_NOTICE, number);
+    struct gdn__arrival *notice = gdn__arrival_new(&site->pool, GDN__ARRIVAL_NOTICE, number);
     if (notice == NULL) {
         gdn__site_say(site, "!out of memory: the application is not told about %s", peer->name);
         return;
     }
-    notice->item = (struct gdn_item){.type = type,
-                                     .peer = peer->id,
-                                     .peer_name = peer->name,
-                                     .peer_incarnation = peer->incarnation};
+    notice->as.item = (struct gdn_item){.type = type,
+                                        .peer = peer->id,
+                                        .peer_name = peer->name,
+                                        .peer_incarnation = peer->incarnation};
     gdn__inbox_push(&site->inbox, notice);
 }
 
@@ -115,24 +115,18 @@ static enum gdn_err lock_arrived(gdn_site *site, uint32_t peer, const struct gdn
     if (gdn__site_is_windowed(&message) && check_room(site, peer, record->length) != GDN_OK) {
         return GDN_ERR_LIMIT;
     }
-    struct gdn__arrival *arrival = gdn__arrival_new(&site->allocator, GDN__ARRIVAL_LOCK, peer);
+    struct gdn__arrival *arrival = gdn__arrival_new(&site->pool, GDN__ARRIVAL_LOCK, peer);
     if (arrival == NULL) return GDN_ERR_MEMORY;
-    arrival->message = message;
+    arrival->as.message = message;
     return arrived(site, arrival, record->length);
 }
 
 static enum gdn_err payload_arrived(gdn_site *site, uint32_t peer, const struct gdn__record *record)
 {
     if (check_room(site, peer, record->length) != GDN_OK) return GDN_ERR_LIMIT;
-    struct gdn__arrival *arrival = gdn__arrival_new(&site->allocator, GDN__ARRIVAL_PAYLOAD, peer);
+    struct gdn__arrival *arrival =
+        gdn__arrival_new_payload(&site->pool, peer, record->body, record->length);
     if (arrival == NULL) return GDN_ERR_MEMORY;
-    arrival->item.bytes = gdn__alloc(&site->allocator, record->length);
-    if (arrival->item.bytes == NULL) {
-        gdn__arrival_release(arrival);
-        return GDN_ERR_MEMORY;
-    }
-    if (record->length > 0) memcpy(arrival->item.bytes, record->body, record->length);
-    arrival->item.length = record->length;
     return arrived(site, arrival, record->length);
 }
 

@@ -7,6 +7,7 @@
 
 #include <gordian/site.h>
 
+#include "src/core/pool.h"
 #include "src/core/wire.h"
 
 enum gdn__arrival_type {
@@ -16,17 +17,20 @@ enum gdn__arrival_type {
     GDN__ARRIVAL_NOTICE   /* Of something that has taken effect already. */
 };
 
+/* A piece of a pool, only as long as its type needs. */
 struct gdn__arrival {
     struct gdn__arrival *next;
-    struct gdn_allocator allocator;
-    size_t references;
+    uint32_t references;
     enum gdn__arrival_type type;
     uint32_t peer;
     bool counted; /* Its channel counts it as taken when it is. */
     size_t bytes; /* Of its record's body. */
-    struct gdn_message message;
-    struct gdn__abort abort;
-    struct gdn_item item; /* NOTICE: the whole; PAYLOAD: its bytes. */
+    union {
+        struct gdn_message message;
+        struct gdn__abort abort;
+        struct gdn_item item; /* NOTICE. A LOCK may become one. */
+        uint8_t *payload;     /* Behind this pointer in the same piece, or, if long, allocated. */
+    } as;
 };
 
 struct gdn__inbox {
@@ -39,8 +43,14 @@ void gdn__inbox_init(struct gdn__inbox *inbox);
 void gdn__inbox_fini(struct gdn__inbox *inbox);
 
 /* One reference, the caller's. NULL: out of memory. */
-struct gdn__arrival *gdn__arrival_new(const struct gdn_allocator *allocator,
-                                      enum gdn__arrival_type type, uint32_t peer);
+struct gdn__arrival *gdn__arrival_new(struct gdn__pool *pool, enum gdn__arrival_type type,
+                                      uint32_t peer);
+/* The same with a copy of @p payload. */
+struct gdn__arrival *gdn__arrival_new_payload(struct gdn__pool *pool, uint32_t peer,
+                                              const uint8_t *payload, size_t bytes);
+/* Its payload, once, owned by the caller, who frees it with the pool's allocator. NULL: out of
+ * memory, and nothing has changed. */
+uint8_t *gdn__arrival_take_payload(struct gdn__arrival *arrival);
 void gdn__arrival_retain(void *arrival);
 void gdn__arrival_release(void *arrival);
 

@@ -171,6 +171,7 @@ gdn_site *gdn_site_new(const struct gdn_site_options *options)
     site->payload_max = options->payload_max != 0 ? options->payload_max : GDN__PAYLOAD_DEFAULT;
     site->recording_max =
         options->recording_max != 0 ? options->recording_max : GDN__RECORDING_DEFAULT;
+    gdn__pool_init(&site->pool, &allocator);
     gdn__inbox_init(&site->inbox);
     gdn__buffer_init(&site->log, &site->allocator);
     if (!copy_modes(site, options->modes) || !make_parts(site, options)) {
@@ -190,6 +191,7 @@ void gdn_site_free(gdn_site *site)
     }
     gdn__inbox_fini(&site->inbox);
     gdn_participant_free(site->participant);
+    gdn__pool_fini(&site->pool);
     gdn_ledger_free(site->ledger);
     gdn__mesh_free(site->mesh);
     for (uint32_t i = 0; site->modes_given && i < site->modes.count; i++) {

@@ -46,6 +46,7 @@ struct gdn_site {
     gdn__mesh *mesh;
     gdn_ledger *ledger;
     gdn_participant *participant;
+    struct gdn__pool pool; /* Of arrivals. */
     struct gdn__inbox inbox;
     struct gdn__snapshot snapshots[GDN_ROUNDS_MAX];
 

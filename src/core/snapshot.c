@@ -172,7 +172,7 @@ static enum gdn_err add_incoming(struct gdn__snapshot *snapshot, uint32_t party,
     enum gdn_err err = gdn_cut_add_channel(snapshot->cut, snapshot->node, &channel);
     for (size_t i = 0; err == GDN_OK && i < record->message_count; i++) {
         const struct gdn__arrival *arrival = record->messages[i];
-        err = add_message(snapshot, &arrival->message);
+        err = add_message(snapshot, &arrival->as.message);
     }
     return err;
 }

@@ -90,7 +90,7 @@ static enum gdn_err take_lock(gdn_site *site, const struct gdn__arrival *arrival
     struct gdn_effect effect;
     if (!gdn__site_reserve_locks(site, arrival->peer, 1)) return GDN_ERR_MEMORY;
     enum gdn_err err =
-        gdn_ledger_apply(site->ledger, arrival->peer, &arrival->message, site->now_us, &effect);
+        gdn_ledger_apply(site->ledger, arrival->peer, &arrival->as.message, site->now_us, &effect);
     if (err == GDN_ERR_MEMORY) return err;
     count_as_taken(site, arrival);
     if (err != GDN_OK) {
@@ -135,9 +135,9 @@ enum gdn_err gdn__site_abort_arrived(gdn_site *site, uint32_t peer, const struct
         answer_abort(site, peer, abort, outcome);
         return GDN_OK;
     }
-    struct gdn__arrival *arrival = gdn__arrival_new(&site->allocator, GDN__ARRIVAL_ABORT, peer);
+    struct gdn__arrival *arrival = gdn__arrival_new(&site->pool, GDN__ARRIVAL_ABORT, peer);
     if (arrival == NULL) return GDN_ERR_MEMORY;
-    arrival->abort = *abort;
+    arrival->as.abort = *abort;
     gdn__inbox_push(&site->inbox, arrival);
     return GDN_OK;
 }
@@ -148,7 +148,7 @@ static enum gdn_err take_abort(gdn_site *site, const struct gdn__arrival *arriva
 {
     struct gdn_ticket_view view;
     struct gdn_outgoing out;
-    const struct gdn__abort *abort = &arrival->abort;
+    const struct gdn__abort *abort = &arrival->as.abort;
     enum gdn__outcome outcome = judge_abort(site, abort, &view);
     if (outcome != GDN__OUTCOME_ABORTED) {
         answer_abort(site, arrival->peer, abort, outcome);
@@ -174,12 +174,13 @@ static enum gdn_err take_abort(gdn_site *site, const struct gdn__arrival *arriva
 static enum gdn_err take_payload(gdn_site *site, struct gdn__arrival *arrival,
                                  struct gdn_item *item)
 {
+    uint8_t *bytes = gdn__arrival_take_payload(arrival);
+    if (bytes == NULL) return GDN_ERR_MEMORY;
     count_as_taken(site, arrival);
     *item = item_from(site, arrival->peer, GDN_ITEM_PAYLOAD);
-    item->bytes = arrival->item.bytes;
-    item->length = arrival->item.length;
+    item->bytes = bytes;
+    item->length = arrival->bytes;
     item->allocator = site->allocator;
-    arrival->item.bytes = NULL; /* The item owns them now. */
     return GDN_OK;
 }
 
@@ -189,11 +190,11 @@ static enum gdn_err take_notice(gdn_site *site, const struct gdn__arrival *arriv
                                 struct gdn_item *item)
 {
     struct gdn_ticket_view view;
-    bool granted = arrival->item.type == GDN_ITEM_GRANTED;
-    if (granted && !gdn_ledger_ticket(site->ledger, arrival->item.ticket.number, &view)) {
+    bool granted = arrival->as.item.type == GDN_ITEM_GRANTED;
+    if (granted && !gdn_ledger_ticket(site->ledger, arrival->as.item.ticket.number, &view)) {
         return GDN_ERR_EMPTY;
     }
-    *item = arrival->item;
+    *item = arrival->as.item;
     return GDN_OK;
 }
 
@@ -233,16 +234,18 @@ enum gdn_err gdn__site_take(gdn_site *site, struct gdn_item *item)
 static void settle_message(gdn_site *site, struct gdn__arrival *arrival)
 {
     struct gdn_effect effect;
-    enum gdn_verb verb = arrival->message.verb;
+    enum gdn_verb verb = arrival->as.message.verb;
     if (verb == GDN_VERB_REQUEST || verb == GDN_VERB_GRANT) {
         gdn__arrival_release(arrival);
         return;
     }
     enum gdn_err err =
-        gdn_ledger_apply(site->ledger, arrival->peer, &arrival->message, site->now_us, &effect);
+        gdn_ledger_apply(site->ledger, arrival->peer, &arrival->as.message, site->now_us, &effect);
     if (err != GDN_OK) gdn__site_say(site, "!%s", gdn_err_text(err));
-    if (err == GDN_OK && item_of_effect(site, arrival->peer, &effect, &arrival->item)) {
-        arrival->type = GDN__ARRIVAL_NOTICE; /* A wait that it ended: the application must hear. */
+    if (err == GDN_OK && item_of_effect(site, arrival->peer, &effect, &arrival->as.item)) {
+        /* A wait that it ended: the application must hear. Rounds that recorded the message fail
+         * with its channel and do not look at it again. */
+        arrival->type = GDN__ARRIVAL_NOTICE;
         gdn__inbox_push(&site->inbox, arrival);
     } else {
         gdn__arrival_release(arrival);

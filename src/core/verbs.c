@@ -59,12 +59,12 @@ static bool is_own(const gdn_site *site, gdn_ticket ticket)
 /* A notice for our own inbox. */
 static struct gdn__arrival *new_notice(gdn_site *site, enum gdn_item_type type)
 {
-    struct gdn__arrival *notice = gdn__arrival_new(&site->allocator, GDN__ARRIVAL_NOTICE, 0);
+    struct gdn__arrival *notice = gdn__arrival_new(&site->pool, GDN__ARRIVAL_NOTICE, 0);
     if (notice == NULL) return NULL;
-    notice->item = (struct gdn_item){.type = type,
-                                     .peer = site->self,
-                                     .peer_name = site->name,
-                                     .peer_incarnation = site->incarnation};
+    notice->as.item = (struct gdn_item){.type = type,
+                                        .peer = site->self,
+                                        .peer_name = site->name,
+                                        .peer_incarnation = site->incarnation};
     return notice;
 }
 
@@ -83,12 +83,12 @@ static enum gdn_err request_here(gdn_site *site, const struct gdn_request *reque
         return err;
     }
     *ticket = own_ticket(site, number);
-    notice->item.ticket = *ticket;
-    notice->item.process = request->process;
-    notice->item.resource = request->resource;
-    notice->item.mode = request->mode;
-    notice->item.flags = request->flags;
-    notice->item.cookie = request->cookie;
+    notice->as.item.ticket = *ticket;
+    notice->as.item.process = request->process;
+    notice->as.item.resource = request->resource;
+    notice->as.item.mode = request->mode;
+    notice->as.item.flags = request->flags;
+    notice->as.item.cookie = request->cookie;
     gdn__inbox_push(&site->inbox, notice);
     return GDN_OK;
 }
@@ -198,9 +198,9 @@ static enum gdn_err wake_here(gdn_site *site, const struct gdn_message *message)
         gdn__arrival_release(notice);
         return err;
     }
-    notice->item.ticket = own_ticket(site, effect.ticket.number);
-    notice->item.process = effect.process;
-    notice->item.cookie = effect.cookie;
+    notice->as.item.ticket = own_ticket(site, effect.ticket.number);
+    notice->as.item.process = effect.process;
+    notice->as.item.cookie = effect.cookie;
     gdn__inbox_push(&site->inbox, notice);
     return GDN_OK;
 }
@@ -253,11 +253,11 @@ static enum gdn_err answer(gdn_site *site, gdn_ticket ticket, enum gdn_item_type
         gdn__site_send_lock(site, ref.issuer, &message);
         return GDN_OK;
     }
-    notice->item.ticket = ticket;
-    notice->item.process = entry.process;
-    notice->item.resource = entry.resource;
-    notice->item.mode = entry.mode;
-    notice->item.cookie = view.cookie;
+    notice->as.item.ticket = ticket;
+    notice->as.item.process = entry.process;
+    notice->as.item.resource = entry.resource;
+    notice->as.item.mode = entry.mode;
+    notice->as.item.cookie = view.cookie;
     gdn__inbox_push(&site->inbox, notice);
     return GDN_OK;
 }
