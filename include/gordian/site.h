@@ -54,7 +54,8 @@ struct gdn_item {
 
 enum gdn_event_type {
     /* The network and the clock. */
-    GDN_EVENT_FRAME_RECEIVED, /**< frame. Malformed and strangers' frames give GDN_ERR_FORMAT. */
+    GDN_EVENT_FRAME_RECEIVED, /**< frame. Refused: GDN_ERR_FORMAT or _VERSION when malformed,
+                                   GDN_ERR_UNKNOWN_NODE from a stranger. */
     GDN_EVENT_LINKS_READY,    /**< The host can send now: hands out everything that waits. */
     GDN_EVENT_TIME_PASSED,    /**< The deadline of the last actions has come. */
     GDN_EVENT_PEER_DIALLED,   /**< dial: the application wants this peer. */

@@ -6,7 +6,7 @@
 #include <stddef.h>
 
 #include "src/core/wire.h"
-#include "tests/support/world.h"
+#include "tests/sim/world.h"
 #include <cmocka.h>
 #include <string.h>
 

@@ -1,6 +1,7 @@
-/* SPDX-License-Identifier: MIT */
-/* A small world in one thread: real sites, detectors that are bare meshes, a network in memory, a
- * virtual clock, and a trace of what happened.
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A small world in one thread: real sites, detectors (bare meshes that collect, or whole watches),
+ * a network in memory, a virtual clock, and a trace of what happened. The stories and the simulator
+ * live in it.
  *
  *     [A > B] request T1 x          a record arrived at B's inbox (or: was acted on, for markers)
  *     B took requested T1 x         B's application took it
@@ -8,11 +9,12 @@
  *
  * Frames travel only when told to: world_settle() delivers everything, world_hold() stops a link.
  * Names are one letter for nodes and "D1", "D2" for detectors. */
-#ifndef TESTS_SUPPORT_WORLD_H
-#define TESTS_SUPPORT_WORLD_H
+#ifndef TESTS_SIM_WORLD_H
+#define TESTS_SIM_WORLD_H
 
-#include <gordian/cut.h>
+#include "detector/rounds/watch.h"
 #include <gordian/site.h>
+#include <stdio.h>
 
 #define WORLD_PLACES_MAX 10
 
@@ -24,14 +26,38 @@ struct world_options {
     size_t recording_max;
 };
 
+struct world_watch {
+    int64_t period_us, deadline_us, order_us;
+    enum gdn_policy policy;
+};
+
+/* For whoever keeps books of his own. Places by number: they are numbered as they are added, and
+ * one that is added after another was removed takes its number. Any may be NULL. */
+struct world_hooks {
+    void *context;
+    /* A frame or the time is about to reach that node, or has: rounds and losses happen then. */
+    void (*before)(void *context, int node);
+    void (*after)(void *context, int node);
+    /* A frame leaves. */
+    void (*sent)(void *context, int from, int to, const uint8_t *bytes, size_t length);
+    /* What a watch tells. */
+    void (*told)(void *context, int detector, const struct gdn_detector_event *event);
+};
+
 /* Nothing in it yet. All failures inside a world fail the test. */
 struct world *world_new(void);
 void world_free(struct world *world);
 
 void world_add_node(struct world *world, const char *name, const struct world_options *options);
+/* A bare mesh: it collects what it is sent, and does what the functions under "Rounds" say. */
 void world_add_detector(struct world *world, const char *name);
 /* A node that keeps its channels alive and does nothing else: it never sends a marker. */
 void world_add_mute(struct world *world, const char *name);
+/* A whole detector: the same object as in gordiand. */
+void world_add_watch(struct world *world, const char *name, const struct world_watch *options);
+gdn__watch *world_watch(struct world *world, const char *name);
+void world_suspect(struct world *world, const char *name);
+void world_set_hooks(struct world *world, const struct world_hooks *hooks);
 /* The node says goodbye, or vanishes; adding it again starts a new incarnation. */
 void world_remove(struct world *world, const char *name, bool goodbye);
 
@@ -47,10 +73,20 @@ void world_hold(struct world *world, const char *from, const char *to);
 void world_release(struct world *world, const char *from, const char *to);
 /* Lose what is on its way from @p from to @p to. */
 void world_drop(struct world *world, const char *from, const char *to);
+/* Its first frame goes twice; its first two change places. False: there are not so many. */
+bool world_duplicate(struct world *world, const char *from, const char *to);
+bool world_swap(struct world *world, const char *from, const char *to);
 /* Deliver everything that is not held, without moving the clock. */
 void world_settle(struct world *world);
 /* Deliver one frame from the queue with number @p choice modulo those not empty. False: none. */
 bool world_deliver_one(struct world *world, uint64_t choice);
+/* Deliver the first frame from @p from to @p to. False: there is none, or it is held. */
+bool world_deliver_from(struct world *world, const char *from, const char *to);
+int64_t world_time_us(const struct world *world);
+/* The earliest deadline of any place; INT64_MAX: none. */
+int64_t world_deadline_us(const struct world *world);
+/* The clock goes on to then, and deadlines fire. Nothing is delivered. */
+void world_advance(struct world *world, int64_t until_us);
 /* Let time pass: deadlines fire, and their frames are delivered. */
 void world_pass_ms(struct world *world, int64_t milliseconds);
 
@@ -100,5 +136,8 @@ const char *world_describe_cut(struct world *world, const gdn_cut *cut);
 /* The trace since it was last asked for; fails the test unless equal. */
 void world_expect_trace(struct world *world, const char *expected);
 void world_forget_trace(struct world *world);
+/* Tell it to @p narrator instead; NULL: tell nothing. */
+void world_narrate(struct world *world, FILE *narrator);
+void world_say(struct world *world, const char *line);
 
 #endif
