@@ -6,6 +6,7 @@
 #   make demo       a deadlock across real processes: found, explained, broken
 #   make check      every test that a change must pass
 #   make campaign   ten million messages over a thousand link faults (MESSAGES=, FAULTS=, SEED=)
+#   make sim        random systems with random faults: SEED=, RUNS=, FAULTS=
 #   make bench      the measurements; table on the terminal, numbers in build/bench.json
 #   make lint       clang-format and cppcheck
 #   make install    PREFIX=/usr/local DESTDIR=, and `make uninstall`
@@ -41,7 +42,7 @@ SOMAJOR := 0
 DEBIAN_PACKAGES := gcc g++ libc6-dev make pkg-config libzmq3-dev libigraph-dev libjansson-dev \
                    libcmocka-dev graphviz clang clang-format cppcheck
 
-PACKAGES := libzmq igraph jansson $(if $(filter tests objects campaign,$(MAKECMDGOALS)),cmocka)
+PACKAGES := libzmq igraph jansson $(if $(filter tests objects sim campaign,$(MAKECMDGOALS)),cmocka)
 
 compiling := $(filter-out deps demo check lint uninstall clean,$(or $(MAKECMDGOALS),all))
 ifneq ($(compiling),)
@@ -112,7 +113,7 @@ benches   := $(call programs_of,$(bench_c))
 all_objects := $(call objects,$(gordian_c) $(detector_c) $(gordiand_c) $(cli_c) \
                               $(demos_c) $(tests_c) $(bench_c))
 
-.PHONY: all tests objects deps demo check campaign bench lint install uninstall clean FORCE
+.PHONY: all tests objects deps demo check sim campaign bench lint install uninstall clean FORCE
 
 all: $(archives) $(shared) $(programs) $(demos) $(benches)
 
@@ -189,6 +190,13 @@ FAULTS   = 1000
 campaign: all $(BUILD)/tests/system/test_traffic $(BUILD)/tests/support/puppet
 	@GDN_BUILD=$(BUILD) GDN_TRAFFIC_MESSAGES=$(MESSAGES) GDN_TRAFFIC_FAULTS=$(FAULTS) \
 	    $(if $(SEED),GDN_TRAFFIC_SEED=$(SEED)) $(BUILD)/tests/system/test_traffic
+
+# The same program as in make check, without sanitizers: about ten times as fast.
+SEED = 1
+RUNS = 20000
+
+sim: $(BUILD)/tests/sim/test_sim
+	@GDN_SEED=$(SEED) GDN_RUNS=$(RUNS) GDN_FAULTS=$(FAULTS) $<
 
 bench: all
 	@bench/run $(benches)

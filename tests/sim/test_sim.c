@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Random systems with random faults, each round judged against what is really so. `make sim` runs
+ * this with SEED, RUNS and FAULTS of your choice; docs/testing.md says how to read a failure. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include "tests/sim/campaign.h"
+#include <cmocka.h>
+
+#define RUNS 1500
+
+static void every_round_is_true(void **state)
+{
+    struct sim_counts counts;
+    struct campaign campaign = campaign_from_environment(RUNS);
+    (void)state;
+    assert_true(campaign_run(&campaign, &counts));
+    if (campaign.runs < RUNS) return;
+    /* The test would prove nothing otherwise. */
+    assert_true(counts.rounds > 2 * campaign.runs);
+    assert_true(counts.deadlocks > campaign.runs / 4);
+    assert_true(counts.aborts > campaign.runs / 20);
+    assert_true(counts.incomplete > campaign.runs / 20);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(every_round_is_true)};
+    return !!cmocka_run_group_tests(tests, NULL, NULL);
+}
