@@ -17,6 +17,7 @@ static const char *const form_names[] = {"text", "json", "jsonl", "dot", "svg", 
 struct analyze {
     enum form form;
     enum gdn_policy policy;
+    enum gdn__scheme scheme;
     bool several; /* Files. */
     bool colour;
     bool printed; /* A verdict is out already. */
@@ -25,7 +26,7 @@ struct analyze {
 static void print_help(void)
 {
     (void)fputs(
-        "Usage: gordian analyze FILE... [-o FORM] [--victims POLICY]\n"
+        "Usage: gordian analyze FILE... [-o FORM] [--victims POLICY] [--scheme SCHEME]\n"
         "\n"
         "Reads saved cuts, binary or gordian-cut/1 JSON (told apart by their content; - is\n"
         "standard input), delivers the messages in flight and prints each cut's verdict.\n"
@@ -33,6 +34,8 @@ static void print_help(void)
         "  -o, --output FORM     text (default), json, jsonl, dot or svg\n"
         "      --victims POLICY  youngest (default), oldest, least-work, fewest-locks,\n"
         "                        lowest-priority or none\n"
+        "      --scheme SCHEME   colours of dot and svg: light, dark, or auto (default): light,\n"
+        "                        and an svg is dark for readers who prefer that\n"
         "  -h, --help            this text\n"
         "\n"
         "Of several files, text names each before its verdict, json prints one indented document\n"
@@ -67,11 +70,19 @@ static bool choose_policy(const char *name, enum gdn_policy *policy)
     return false;
 }
 
+static bool choose_scheme(const char *name, enum gdn__scheme *scheme)
+{
+    if (gdn__scheme_from_name(name, scheme)) return true;
+    (void)fprintf(stderr, "gordian analyze: --scheme is auto, light or dark\n");
+    return false;
+}
+
 /* False when the program is to end with *status. */
 static bool read_options(int argc, char **argv, struct analyze *analyze, int *status)
 {
     static const struct option options[] = {{"output", required_argument, NULL, 'o'},
                                             {"victims", required_argument, NULL, 'v'},
+                                            {"scheme", required_argument, NULL, 's'},
                                             {"help", no_argument, NULL, 'h'},
                                             {NULL, 0, NULL, 0}};
     *status = GDN__EXIT_USAGE;
@@ -83,6 +94,9 @@ static bool read_options(int argc, char **argv, struct analyze *analyze, int *st
             break;
         case 'v':
             if (!choose_policy(optarg, &analyze->policy)) return false;
+            break;
+        case 's':
+            if (!choose_scheme(optarg, &analyze->scheme)) return false;
             break;
         case 'h':
             print_help();
@@ -116,7 +130,7 @@ static int write_failed(void)
 /* Ordinary statuses are below GDN__EXIT_UNAVAILABLE. */
 static int print_verdict(struct analyze *analyze, const char *file, const gdn_verdict *verdict)
 {
-    struct gdn__render_options options = {.colour = analyze->colour};
+    struct gdn__render_options options = {.colour = analyze->colour, .scheme = analyze->scheme};
     struct gdn__textbuf out = {0};
     char why[256];
     enum gdn_err err = GDN_OK;
@@ -136,10 +150,10 @@ static int print_verdict(struct analyze *analyze, const char *file, const gdn_ve
         gdn__render_json(verdict, true, &out);
         break;
     case FORM_DOT:
-        gdn__render_dot(verdict, &out);
+        gdn__render_dot(verdict, &options, &out);
         break;
     case FORM_SVG:
-        err = gdn__render_svg(verdict, &out, why, sizeof why);
+        err = gdn__render_svg(verdict, &options, &out, why, sizeof why);
         break;
     }
     int status = verdict->deadlock_count > 0 ? GDN__EXIT_DEADLOCK

@@ -1,18 +1,27 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A verdict as a Graphviz digraph: one cluster for each deadlock. Everything is quoted, and the
- * colours are from the middle of the scale, readable on white and on black. */
+/* A verdict as a Graphviz digraph: one cluster for each deadlock. A ring stands on a grid
+ * (grid.h), row by row; what is no ring is left to Graphviz. Everything is quoted. */
 #include "render.h"
 
+#include "detector/render/grid.h"
 #include "detector/render/shown.h"
 #include <inttypes.h>
 
-#define EDGES_MAX 256 /* More cannot be read in a picture, and Graphviz takes long over them. */
-#define TAIL_MAX  8   /* Names of a tail that are written out. */
+#define EDGES_MAX     256 /* More cannot be read in a picture, and Graphviz takes long over them. */
+#define DEADLOCKS_MAX 64  /* Clusters on one sheet. */
+#define NAMES_MAX     8   /* Names that are written out in a note. */
 
-#define LINE_COLOUR   "#7b8794"
-#define BOX_COLOUR    "#4a6fa5"
-#define VICTIM_COLOUR "#b5483a"
-#define TAIL_COLOUR   "#7b8794"
+struct picture {
+    const gdn_verdict *verdict;
+    const struct gdn__colours *colours;
+    struct gdn__textbuf *out;
+    size_t number; /* Of the deadlock. */
+    const struct gdn_deadlock *deadlock;
+    size_t shown;    /* Edges of its witness that are drawn one by one. */
+    uint32_t anchor; /* The member that notes are tied to. */
+};
+
+/* ---- Text ---- */
 
 /* Text inside a quoted label: Graphviz reads backslashes and entities in it. */
 static void add_escaped(struct gdn__textbuf *out, const struct gdn__textbuf *text)
@@ -36,183 +45,371 @@ static void add_process_name(struct gdn__textbuf *out, const gdn_verdict *verdic
     gdn__show_process(out, verdict, index, false);
 }
 
-static void add_label_of(struct gdn__textbuf *out, const gdn_verdict *verdict, add_name *name,
-                         uint32_t index)
+static void add_label_of(struct picture *picture, add_name *name, uint32_t index)
 {
     struct gdn__textbuf text = {0};
-    name(&text, verdict, index);
-    add_escaped(out, &text);
+    name(&text, picture->verdict, index);
+    add_escaped(picture->out, &text);
     gdn__textbuf_fini(&text);
 }
 
-/* ---- Vertices ---- */
-
-/* The party that a member waits at, by its first edge; GDN_NONE when no edge shown is its own. */
-static uint32_t issuer_of(const struct gdn_deadlock *deadlock, uint32_t process)
+static void add_label_text(struct picture *picture, const char *label)
 {
-    for (size_t i = 0; i < deadlock->witness_count; i++) {
-        if (deadlock->witness[i].waiter == process) return deadlock->witness[i].issuer;
+    struct gdn__textbuf text = {0};
+    gdn__textbuf_add_shown(&text, label);
+    add_escaped(picture->out, &text);
+    gdn__textbuf_fini(&text);
+}
+
+static void add_vertex(struct picture *picture, uint32_t process)
+{
+    gdn__textbuf_addf(picture->out, "\"d%zu p%" PRIu32 "\"", picture->number, process);
+}
+
+/* ---- Members ---- */
+
+/* The party that a member waits at, by its first edge; GDN_NONE when no edge is its own. */
+static uint32_t issuer_of(const struct picture *picture, uint32_t process)
+{
+    for (size_t i = 0; i < picture->shown; i++) {
+        const struct gdn_edge *edge = &picture->deadlock->witness[i];
+        if (edge->waiter == process) return edge->issuer;
     }
     return GDN_NONE;
 }
 
-static void add_member(const gdn_verdict *verdict, size_t number,
-                       const struct gdn_deadlock *deadlock, uint32_t process,
-                       struct gdn__textbuf *out)
+static void add_member(struct picture *picture, uint32_t process)
 {
-    const struct gdn_cut_process *known = &verdict->cut->processes[process];
-    bool victim = gdn__is_victim(deadlock, process);
-    uint32_t issuer = issuer_of(deadlock, process);
-    gdn__textbuf_addf(out, "    \"d%zu p%" PRIu32 "\" [label=\"", number, process);
-    add_label_of(out, verdict, add_process_name, process);
+    struct gdn__textbuf *out = picture->out;
+    const struct gdn_cut_process *known = &picture->verdict->cut->processes[process];
+    bool victim = gdn__is_victim(picture->deadlock, process);
+    uint32_t issuer = issuer_of(picture, process);
+    gdn__textbuf_add(out, "    ");
+    add_vertex(picture, process);
+    gdn__textbuf_add(out, " [label=\"");
+    add_label_of(picture, add_process_name, process);
     if (known->name != NULL && known->label != NULL) {
-        struct gdn__textbuf label = {0};
         gdn__textbuf_add(out, "\\n");
-        gdn__textbuf_add_shown(&label, known->label);
-        add_escaped(out, &label);
-        gdn__textbuf_fini(&label);
+        add_label_text(picture, known->label);
     }
     if (issuer != GDN_NONE) {
         gdn__textbuf_add(out, "\\nat ");
-        add_label_of(out, verdict, gdn__show_party, issuer);
+        add_label_of(picture, gdn__show_party, issuer);
     }
-    if (victim) gdn__textbuf_add(out, "\\nvictim");
-    gdn__textbuf_addf(out, "\", fillcolor=\"%s\"%s];\n", victim ? VICTIM_COLOUR : BOX_COLOUR,
-                      victim ? ", penwidth=\"2\"" : "");
+    if (victim) {
+        gdn__textbuf_addf(out, "\\nvictim\", class=\"victim\", fillcolor=\"%s\", color=\"%s\"",
+                          picture->colours->victim, picture->colours->victim_line);
+        gdn__textbuf_add(out, ", penwidth=\"2.5\"];\n");
+    } else {
+        gdn__textbuf_add(out, "\"];\n");
+    }
 }
 
-static bool is_drawn(const struct gdn_deadlock *deadlock, uint32_t process)
+static bool is_drawn(const struct picture *picture, uint32_t process)
 {
-    if (deadlock->member_count <= EDGES_MAX) return true;
-    for (size_t i = 0; i < deadlock->witness_count && i < EDGES_MAX; i++) {
-        if (deadlock->witness[i].waiter == process || deadlock->witness[i].holder == process) {
-            return true;
-        }
+    for (size_t i = 0; i < picture->shown; i++) {
+        const struct gdn_edge *edge = &picture->deadlock->witness[i];
+        if (edge->waiter == process || edge->holder == process) return true;
     }
     return false;
 }
 
-/* All that is merely stuck behind the core is one box, linked to the core by a dotted line. */
-static void add_tail(const gdn_verdict *verdict, size_t number, const struct gdn_deadlock *deadlock,
-                     struct gdn__textbuf *out)
+/* ---- Notes ---- */
+
+static void open_note(struct picture *picture, const char *name)
 {
-    if (deadlock->tail_count == 0 || deadlock->member_count == 0) return;
-    gdn__textbuf_addf(out, "    \"d%zu tail\" [shape=\"plaintext\", style=\"\", fontcolor=\"%s\", ",
-                      number, TAIL_COLOUR);
-    gdn__textbuf_add(out, "label=\"behind it: ");
-    for (size_t i = 0; i < deadlock->tail_count && i < TAIL_MAX; i++) {
-        if (i > 0) gdn__textbuf_add(out, i % 4 == 0 ? ",\\n" : ", ");
-        add_label_of(out, verdict, add_process_name, deadlock->tail[i]);
+    gdn__textbuf_addf(picture->out, "    \"d%zu %s\" [shape=\"plaintext\", style=\"\", ",
+                      picture->number, name);
+    gdn__textbuf_addf(picture->out, "class=\"note\", fontcolor=\"%s\", label=\"",
+                      picture->colours->faint);
+}
+
+/* Below the member that it is tied to. */
+static void close_note(struct picture *picture, const char *name)
+{
+    gdn__textbuf_add(picture->out, "\"];\n    ");
+    add_vertex(picture, picture->anchor);
+    gdn__textbuf_addf(picture->out, " -> \"d%zu %s\" [style=\"dotted\", arrowhead=\"none\"];\n",
+                      picture->number, name);
+}
+
+static void add_names(struct picture *picture, const uint32_t *processes, size_t count, size_t all)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (i > 0) gdn__textbuf_add(picture->out, i % 4 == 0 ? ",\\n" : ", ");
+        add_label_of(picture, add_process_name, processes[i]);
     }
-    if (deadlock->tail_count > TAIL_MAX) {
-        gdn__textbuf_addf(out, "\\nand %zu more", deadlock->tail_count - TAIL_MAX);
+    if (all > count) gdn__textbuf_addf(picture->out, "\\nand %zu more", all - count);
+}
+
+/* All that is merely stuck behind the core. */
+static void add_tail(struct picture *picture)
+{
+    const struct gdn_deadlock *deadlock = picture->deadlock;
+    size_t shown = deadlock->tail_count < NAMES_MAX ? deadlock->tail_count : NAMES_MAX;
+    if (deadlock->tail_count == 0) return;
+    open_note(picture, "tail");
+    gdn__textbuf_addf(picture->out, "%zu behind it: ", deadlock->tail_count);
+    add_names(picture, deadlock->tail, shown, deadlock->tail_count);
+    close_note(picture, "tail");
+}
+
+/* Members of the core that no drawn edge concerns. */
+static void add_others(struct picture *picture)
+{
+    uint32_t others[NAMES_MAX];
+    size_t count = 0, shown = 0;
+    const struct gdn_deadlock *deadlock = picture->deadlock;
+    for (size_t i = 0; i < deadlock->member_count; i++) {
+        if (is_drawn(picture, deadlock->members[i])) continue;
+        if (count++ < NAMES_MAX) others[shown++] = deadlock->members[i];
     }
-    gdn__textbuf_add(out, "\"];\n");
-    gdn__textbuf_addf(
-        out, "    \"d%zu tail\" -> \"d%zu p%" PRIu32 "\" [style=\"dotted\", arrowhead=\"none\"];\n",
-        number, number, deadlock->members[0]);
+    if (count == 0) return;
+    open_note(picture, "others");
+    gdn__textbuf_addf(picture->out, "%zu more in it: ", count);
+    add_names(picture, others, shown, count);
+    close_note(picture, "others");
 }
 
 /* ---- Edges ---- */
 
-static void add_edge_label(const gdn_verdict *verdict, const struct gdn_edge *edge,
-                           struct gdn__textbuf *out)
+/* @p end closes a line: \\n centres it, \\l sets it to the left, off a line that stands upright. */
+static void add_edge_label(struct picture *picture, const struct gdn_edge *edge, const char *end)
 {
-    const char *mode = gdn__edge_mode(verdict, edge);
-    struct gdn__textbuf shown = {0};
-    if (mode != NULL) gdn__textbuf_add_shown(&shown, mode);
-    add_escaped(out, &shown);
-    gdn__textbuf_fini(&shown);
+    struct gdn__textbuf *out = picture->out;
+    const char *indent = end[1] == 'l' ? "  " : "";
+    const char *mode = gdn__edge_mode(picture->verdict, edge);
+    gdn__textbuf_add(out, indent);
+    if (mode != NULL) add_label_text(picture, mode);
     if (edge->resource != GDN_NONE) {
         if (mode != NULL) gdn__textbuf_add_char(out, ' ');
-        add_label_of(out, verdict, gdn__show_resource, edge->resource);
-        gdn__textbuf_add(out, "\\n");
+        add_label_of(picture, gdn__show_resource, edge->resource);
+        gdn__textbuf_addf(out, "%s%s", end, indent);
     }
     if (edge->home != GDN_NONE) {
         gdn__textbuf_add(out, "@ ");
-        add_label_of(out, verdict, gdn__show_party, edge->home);
+        add_label_of(picture, gdn__show_party, edge->home);
         if (edge->waited_us > 0) gdn__textbuf_add(out, ", ");
     }
-    if (edge->waited_us > 0) gdn__textbuf_addf(out, "%" PRIu64 " ms", edge->waited_us / 1000);
-    if (edge->in_flight) gdn__textbuf_add(out, "\\nrequest in flight");
-    if (edge->queued) gdn__textbuf_add(out, "\\nqueue order only");
-    if (edge->branch && edge->home != GDN_NONE) gdn__textbuf_add(out, "\\nbrief hold");
-    if (edge->branch && edge->home == GDN_NONE) gdn__textbuf_add(out, "\\nuntil it goes on");
+    if (edge->waited_us > 0) gdn__show_duration(out, edge->waited_us);
+    if (edge->in_flight) gdn__textbuf_addf(out, "%s%srequest in flight", end, indent);
+    if (edge->queued) gdn__textbuf_addf(out, "%s%squeue order only", end, indent);
+    if (edge->branch) {
+        gdn__textbuf_addf(out, "%s%s%s", end, indent,
+                          edge->home != GDN_NONE ? "brief hold" : "until it goes on");
+    }
+    if (indent[0] != '\0') gdn__textbuf_add(out, end);
 }
 
-/* beside: the edge stands upright, and its label has to stay off the line. */
-static void add_edge(const gdn_verdict *verdict, size_t number, const struct gdn_edge *edge,
-                     bool beside, struct gdn__textbuf *out)
+/* The label and the style. */
+static void add_edge_end(struct picture *picture, const struct gdn_edge *edge, const char *end,
+                         const char *more)
 {
-    gdn__textbuf_addf(out, "    \"d%zu p%" PRIu32 "\" -> \"d%zu p%" PRIu32 "\" [%s=\"", number,
-                      edge->waiter, number, edge->holder, beside ? "xlabel" : "label");
-    add_edge_label(verdict, edge, out);
-    gdn__textbuf_addf(out, "\"%s];\n", edge->queued || edge->in_flight ? ", style=\"dashed\"" : "");
+    gdn__textbuf_add(picture->out, " [label=\"");
+    add_edge_label(picture, edge, end);
+    gdn__textbuf_addf(picture->out, "\"%s%s];\n",
+                      edge->queued || edge->in_flight ? ", style=\"dashed\"" : "", more);
 }
 
-/* A ring is drawn as two rows, there and back: opposite processes stand one above the other. */
-static void add_rows(size_t number, const struct gdn_deadlock *deadlock, struct gdn__textbuf *out)
+/* ---- A ring on its grid ---- */
+
+/* What stands in a cell: a member, or in the last one all that find no room. */
+static bool is_fold(const struct picture *picture, size_t cell)
 {
-    size_t count = deadlock->witness_count;
-    for (size_t i = 0; i < count / 2; i++) {
-        gdn__textbuf_addf(
-            out, "    { rank=\"same\"; \"d%zu p%" PRIu32 "\"; \"d%zu p%" PRIu32 "\"; }\n", number,
-            deadlock->witness[i].waiter, number, deadlock->witness[count - 1 - i].waiter);
+    return cell == picture->shown;
+}
+
+static void add_cell(struct picture *picture, size_t cell)
+{
+    if (is_fold(picture, cell)) {
+        gdn__textbuf_addf(picture->out, "\"d%zu fold\"", picture->number);
+    } else {
+        add_vertex(picture, picture->deadlock->witness[cell].waiter);
     }
 }
 
-static void add_edges(const gdn_verdict *verdict, size_t number,
-                      const struct gdn_deadlock *deadlock, struct gdn__textbuf *out)
+/* Graphviz sets the first end of an edge above or to the left of the second, so what leads up or to
+ * the left is written backwards. */
+static void add_step(struct picture *picture, const struct gdn__grid *grid, size_t from)
 {
-    size_t count = deadlock->witness_count;
-    bool rows = count > 2 && gdn__is_ring(deadlock);
-    for (size_t i = 0; i < count && i < EDGES_MAX; i++) {
-        bool upright = rows && (i == count - 1 || (count % 2 == 0 && i == count / 2 - 1));
-        add_edge(verdict, number, &deadlock->witness[i], upright, out);
-    }
-    if (rows) add_rows(number, deadlock, out);
-    if (count <= EDGES_MAX) return;
-    gdn__textbuf_addf(out, "    \"d%zu more\" [shape=\"plaintext\", style=\"\", ", number);
-    gdn__textbuf_addf(out, "fontcolor=\"%s\", label=\"and %zu more waits\"];\n", TAIL_COLOUR,
-                      count - EDGES_MAX);
+    size_t to = from + 1 == grid->count ? 0 : from + 1;
+    struct gdn__cell a = grid->cells[from], b = grid->cells[to];
+    bool forwards = b.row > a.row || (b.row == a.row && b.column > a.column);
+    size_t edge = is_fold(picture, from) ? picture->deadlock->witness_count - 1 : from;
+    gdn__textbuf_add(picture->out, "    ");
+    add_cell(picture, forwards ? from : to);
+    gdn__textbuf_add(picture->out, " -> ");
+    add_cell(picture, forwards ? to : from);
+    add_edge_end(picture, &picture->deadlock->witness[edge], a.row == b.row ? "\\n" : "\\l",
+                 forwards ? ", weight=\"100\"" : ", weight=\"100\", dir=\"back\"");
 }
 
-static void add_deadlock(const gdn_verdict *verdict, size_t number, struct gdn__textbuf *out)
+static bool are_neighbours(const struct gdn__grid *grid, size_t a, size_t b)
 {
-    const struct gdn_deadlock *deadlock = &verdict->deadlocks[number];
-    gdn__textbuf_addf(out, "  subgraph \"cluster_%zu\" {\n    label=\"deadlock ", number);
-    gdn__show_short_id(out, verdict, deadlock);
-    /* Labels beside the upright edges of a ring stand outside of its boxes. */
-    bool ring = deadlock->witness_count > 2 && gdn__is_ring(deadlock);
-    gdn__textbuf_addf(out, "\";\n    margin=\"%d\";\n", ring ? 48 : 16);
-    /* The frame tells several deadlocks apart; one needs none. */
-    if (verdict->deadlock_count == 1) gdn__textbuf_add(out, "    peripheries=\"0\";\n");
+    return (a + 1) % grid->count == b || (b + 1) % grid->count == a;
+}
+
+/* Cells of one row in one rank, and those of one column below each other: where no edge does that,
+ * one that is not seen. */
+static void add_rows(struct picture *picture, const struct gdn__grid *grid)
+{
+    size_t above[GDN__GRID_MAX] = {0}; /* By column: 1 + the cell seen last. */
+    for (size_t row = 0; row < grid->rows; row++) {
+        gdn__textbuf_add(picture->out, "    { rank=\"same\";");
+        for (size_t i = 0; i < grid->count; i++) {
+            if (grid->cells[i].row != row) continue;
+            gdn__textbuf_add_char(picture->out, ' ');
+            add_cell(picture, i);
+            gdn__textbuf_add_char(picture->out, ';');
+        }
+        gdn__textbuf_add(picture->out, " }\n");
+        for (size_t i = 0; i < grid->count; i++) {
+            if (grid->cells[i].row != row) continue;
+            size_t upper = above[grid->cells[i].column];
+            above[grid->cells[i].column] = i + 1;
+            if (upper == 0 || are_neighbours(grid, upper - 1, i)) continue;
+            gdn__textbuf_add(picture->out, "    ");
+            add_cell(picture, upper - 1);
+            gdn__textbuf_add(picture->out, " -> ");
+            add_cell(picture, i);
+            gdn__textbuf_add(picture->out, " [style=\"invis\", weight=\"100\"];\n");
+        }
+    }
+}
+
+/* Notes hang from the last row, where nothing is below them. */
+static size_t lowest_cell(const struct gdn__grid *grid)
+{
+    size_t lowest = 0;
+    for (size_t i = 0; i < grid->count; i++) {
+        if (grid->cells[i].row > grid->cells[lowest].row) lowest = i;
+    }
+    return lowest;
+}
+
+static void add_ring(struct picture *picture)
+{
+    struct gdn__grid grid;
+    size_t count = picture->deadlock->witness_count;
+    bool folded = count > GDN__GRID_MAX;
+    gdn__grid_lay(&grid, folded ? GDN__GRID_MAX : count);
+    picture->shown = folded ? GDN__GRID_MAX - 1 : count;
+    for (size_t i = 0; i < picture->shown; i++) {
+        add_member(picture, picture->deadlock->witness[i].waiter);
+    }
+    if (folded) {
+        open_note(picture, "fold");
+        gdn__textbuf_addf(picture->out, "%zu more\"];\n", count - picture->shown);
+    }
+    for (size_t i = 0; i < grid.count; i++) add_step(picture, &grid, i);
+    add_rows(picture, &grid);
+    size_t lowest = lowest_cell(&grid);
+    picture->anchor = picture->deadlock->witness[is_fold(picture, lowest) ? 0 : lowest].waiter;
+}
+
+/* ---- Anything else ---- */
+
+static void add_web(struct picture *picture)
+{
+    const struct gdn_deadlock *deadlock = picture->deadlock;
+    size_t count = deadlock->witness_count;
+    picture->shown = count < EDGES_MAX ? count : EDGES_MAX;
     for (size_t i = 0; i < deadlock->member_count; i++) {
-        if (!is_drawn(deadlock, deadlock->members[i])) continue;
-        add_member(verdict, number, deadlock, deadlock->members[i], out);
+        if (is_drawn(picture, deadlock->members[i])) add_member(picture, deadlock->members[i]);
     }
-    add_edges(verdict, number, deadlock, out);
-    add_tail(verdict, number, deadlock, out);
+    for (size_t i = 0; i < picture->shown; i++) {
+        gdn__textbuf_add(picture->out, "    ");
+        add_vertex(picture, deadlock->witness[i].waiter);
+        gdn__textbuf_add(picture->out, " -> ");
+        add_vertex(picture, deadlock->witness[i].holder);
+        add_edge_end(picture, &deadlock->witness[i], "\\l", "");
+    }
+    picture->anchor = deadlock->members[deadlock->member_count - 1];
+    if (!is_drawn(picture, picture->anchor)) picture->anchor = deadlock->witness[0].waiter;
+    if (count == picture->shown) return;
+    open_note(picture, "more");
+    gdn__textbuf_addf(picture->out, "%zu more waits", count - picture->shown);
+    close_note(picture, "more");
+}
+
+/* ---- The sheet ---- */
+
+static void add_deadlock(struct picture *picture, size_t number)
+{
+    struct gdn__textbuf *out = picture->out;
+    picture->number = number;
+    picture->deadlock = &picture->verdict->deadlocks[number];
+    gdn__textbuf_addf(out, "  subgraph \"cluster_%zu\" {\n    label=\"deadlock ", number);
+    gdn__show_short_id(out, picture->verdict, picture->deadlock);
+    gdn__textbuf_addf(out, ": %zu processes\";\n    margin=\"24\";\n",
+                      picture->deadlock->member_count);
+    /* The frame tells several deadlocks apart; one needs none. */
+    if (picture->verdict->deadlock_count == 1) gdn__textbuf_add(out, "    peripheries=\"0\";\n");
+    if (picture->deadlock->witness_count > 0) {
+        if (gdn__is_ring(picture->deadlock))
+            add_ring(picture);
+        else
+            add_web(picture);
+        add_others(picture);
+        add_tail(picture);
+    }
     gdn__textbuf_add(out, "  }\n");
 }
 
-void gdn__render_dot(const gdn_verdict *verdict, struct gdn__textbuf *out)
+/* Several deadlocks stand in rows, about as many below as beside each other: the last member of one
+ * is above the first of another. */
+static void add_sheet(struct picture *picture, size_t count)
 {
-    gdn__textbuf_add(
-        out, "digraph \"gordian\" {\n"
-             "  graph [bgcolor=\"transparent\", rankdir=\"LR\", nodesep=\"0.5\", ranksep=\"0.9\", "
-             "fontname=\"Helvetica\", fontsize=\"13\", fontcolor=\"" LINE_COLOUR "\", "
-             "color=\"" LINE_COLOUR "\", style=\"rounded\"];\n"
-             "  node [shape=\"box\", style=\"rounded,filled\", color=\"" LINE_COLOUR "\", "
-             "fillcolor=\"" BOX_COLOUR "\", fontcolor=\"#ffffff\", fontname=\"Helvetica\", "
-             "fontsize=\"12\", margin=\"0.2,0.1\"];\n"
-             "  edge [color=\"" LINE_COLOUR "\", fontcolor=\"" LINE_COLOUR "\", "
-             "fontname=\"Helvetica\", fontsize=\"11\", penwidth=\"1.4\"];\n");
-    for (size_t i = 0; i < verdict->deadlock_count; i++) add_deadlock(verdict, i, out);
-    if (verdict->deadlock_count == 0) {
-        gdn__textbuf_add(out,
-                         "  \"none\" [shape=\"plaintext\", style=\"\", fontcolor=\"" LINE_COLOUR
-                         "\", label=\"no deadlock\"];\n");
+    uint32_t lowest[DEADLOCKS_MAX];
+    size_t beside = 1;
+    while (beside * beside < count) beside++;
+    for (size_t i = 0; i < count; i++) {
+        add_deadlock(picture, i);
+        lowest[i] = picture->anchor;
+        if (i < beside || picture->deadlock->witness_count == 0) continue;
+        gdn__textbuf_addf(picture->out, "  \"d%zu p%" PRIu32 "\" -> ", i - beside,
+                          lowest[i - beside]);
+        add_vertex(picture, picture->deadlock->witness[0].waiter);
+        gdn__textbuf_add(picture->out, " [style=\"invis\", minlen=\"2\"];\n");
+    }
+}
+
+static void add_head(struct picture *picture)
+{
+    const struct gdn__colours *colours = picture->colours;
+    struct gdn__textbuf *out = picture->out;
+    gdn__textbuf_addf(out,
+                      "digraph \"gordian\" {\n"
+                      "  graph [bgcolor=\"%s\", rankdir=\"TB\", nodesep=\"0.3\", ranksep=\"0.5\", "
+                      "fontname=\"Helvetica\", fontsize=\"14\", fontcolor=\"%s\", color=\"%s\", "
+                      "style=\"rounded\", pad=\"0.2\"];\n",
+                      colours->page, colours->text, colours->faint);
+    gdn__textbuf_addf(out,
+                      "  node [shape=\"box\", style=\"rounded,filled\", color=\"%s\", "
+                      "fillcolor=\"%s\", fontcolor=\"%s\", fontname=\"Helvetica\", "
+                      "fontsize=\"12\", margin=\"0.15,0.08\"];\n",
+                      colours->box_line, colours->box, colours->text);
+    gdn__textbuf_addf(out,
+                      "  edge [color=\"%s\", fontcolor=\"%s\", fontname=\"Helvetica\", "
+                      "fontsize=\"11\", penwidth=\"1.3\"];\n",
+                      colours->line, colours->text);
+}
+
+void gdn__render_dot(const gdn_verdict *verdict, const struct gdn__render_options *options,
+                     struct gdn__textbuf *out)
+{
+    struct picture picture = {
+        .verdict = verdict, .colours = gdn__colours_of(options->scheme), .out = out};
+    size_t count = verdict->deadlock_count;
+    add_head(&picture);
+    add_sheet(&picture, count < DEADLOCKS_MAX ? count : DEADLOCKS_MAX);
+    if (count == 0 || count > DEADLOCKS_MAX) {
+        gdn__textbuf_addf(out,
+                          "  \"note\" [shape=\"plaintext\", style=\"\", class=\"note\", "
+                          "fontcolor=\"%s\", label=\"",
+                          picture.colours->faint);
+        if (count == 0) gdn__textbuf_add(out, "no deadlock\"];\n");
+        if (count > 0) gdn__textbuf_addf(out, "%zu more deadlocks\"];\n", count - DEADLOCKS_MAX);
     }
     gdn__textbuf_add(out, "}\n");
 }

@@ -7,12 +7,14 @@
 #ifndef GDN_RENDER_RENDER_H
 #define GDN_RENDER_RENDER_H
 
+#include "detector/render/scheme.h"
 #include "detector/render/textbuf.h"
 #include <gordian/verdict.h>
 
 struct gdn__render_options {
-    bool colour;     /* Text: for a terminal that wants it. */
-    bool no_picture; /* Text: leave out the drawing of the ring. */
+    bool colour;             /* Text: for a terminal that wants it. */
+    bool no_picture;         /* Text: leave out the drawing of the ring. */
+    enum gdn__scheme scheme; /* Of DOT and SVG. */
 };
 
 /* The report of a verdict, ended by a newline. */
@@ -31,12 +33,14 @@ uint64_t gdn__last_request_us(const struct gdn_deadlock *deadlock);
 void gdn__render_json(const gdn_verdict *verdict, bool lines, struct gdn__textbuf *out);
 
 /* A Graphviz digraph. */
-void gdn__render_dot(const gdn_verdict *verdict, struct gdn__textbuf *out);
+void gdn__render_dot(const gdn_verdict *verdict, const struct gdn__render_options *options,
+                     struct gdn__textbuf *out);
 
 /* The picture that Graphviz's dot draws of it. GDN_ERR_SYSTEM: dot cannot be run or failed, and
  * @p why says how; GDN_ERR_MEMORY. */
-GDN_MUST_USE enum gdn_err gdn__render_svg(const gdn_verdict *verdict, struct gdn__textbuf *out,
-                                          char *why, size_t why_bytes);
+GDN_MUST_USE enum gdn_err gdn__render_svg(const gdn_verdict *verdict,
+                                          const struct gdn__render_options *options,
+                                          struct gdn__textbuf *out, char *why, size_t why_bytes);
 
 /* The drawing of one deadlock's ring, each line indented by two; nothing when it is no simple ring
  * of 2 to GDN__RING_MAX members. At most GDN__RING_COLUMNS wide. */

@@ -84,11 +84,11 @@ bool gdn__is_victim(const struct gdn_deadlock *deadlock, uint32_t process)
 bool gdn__is_ring(const struct gdn_deadlock *deadlock)
 {
     size_t count = deadlock->witness_count;
-    if (deadlock->model != GDN_MODEL_ALL || count < 2 || count > GDN__RING_EDGES_MAX) return false;
+    if (deadlock->model != GDN_MODEL_ALL || count < 2) return false;
     for (size_t i = 0; i < count; i++) {
         const struct gdn_edge *edge = &deadlock->witness[i];
         if (edge->holder != deadlock->witness[(i + 1) % count].waiter) return false;
-        for (size_t k = 0; k < i; k++) {
+        for (size_t k = 0; k < i && i < GDN__RING_LOOKED_AT; k++) {
             if (deadlock->witness[k].waiter == edge->waiter) return false;
         }
     }

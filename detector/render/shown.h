@@ -27,8 +27,9 @@ void gdn__show_short_id(struct gdn__textbuf *out, const gdn_verdict *verdict,
 /* True when the process is among the victims of the deadlock. */
 bool gdn__is_victim(const struct gdn_deadlock *deadlock, uint32_t process);
 
-/* True when the witness is one simple cycle, in order, of 2 to GDN__RING_EDGES_MAX processes. */
-#define GDN__RING_EDGES_MAX 32
+/* True when the witness is one simple cycle, in order, of 2 processes or more. (Of a longer one
+ * only the first GDN__RING_LOOKED_AT are compared with each other: no more are drawn.) */
+#define GDN__RING_LOOKED_AT 256
 bool gdn__is_ring(const struct gdn_deadlock *deadlock);
 
 #endif

@@ -114,19 +114,55 @@ static enum gdn_err run_dot(int input, struct gdn__textbuf *out, char *why, size
     return err;
 }
 
-enum gdn_err gdn__render_svg(const gdn_verdict *verdict, struct gdn__textbuf *out, char *why,
-                             size_t why_bytes)
+/* ---- Dark where the reader prefers it ---- */
+
+/* Rules win over the colours that dot writes as attributes. */
+static void add_dark_style(struct gdn__textbuf *out)
 {
-    struct gdn__textbuf graph = {0};
-    gdn__render_dot(verdict, &graph);
+    const struct gdn__colours *dark = &gdn__dark;
+    gdn__textbuf_add(out, "\n<style>@media (prefers-color-scheme: dark) {\n");
+    gdn__textbuf_addf(out, ".graph > polygon { fill: %s }\n", dark->page);
+    gdn__textbuf_addf(out, "text { fill: %s } .note text { fill: %s }\n", dark->text, dark->faint);
+    gdn__textbuf_addf(out, ".cluster path { stroke: %s } .edge path { stroke: %s }\n", dark->faint,
+                      dark->line);
+    gdn__textbuf_addf(out, ".edge polygon { fill: %s; stroke: %s }\n", dark->line, dark->line);
+    gdn__textbuf_addf(out, ".node path { fill: %s; stroke: %s }\n", dark->box, dark->box_line);
+    gdn__textbuf_addf(out, ".victim path { fill: %s; stroke: %s }\n}</style>", dark->victim,
+                      dark->victim_line);
+}
+
+/* @p drawn with the style behind its opening tag. */
+static void add_with_style(struct gdn__textbuf *out, const struct gdn__textbuf *drawn)
+{
+    const char *tag = drawn->text == NULL ? NULL : strstr(drawn->text, "<svg");
+    const char *end = tag == NULL ? NULL : strchr(tag, '>');
+    size_t head = end == NULL ? 0 : (size_t)(end + 1 - drawn->text);
+    gdn__textbuf_add_bytes(out, drawn->text, head);
+    if (head > 0) add_dark_style(out);
+    gdn__textbuf_add_bytes(out, drawn->text + head, drawn->length - head);
+}
+
+enum gdn_err gdn__render_svg(const gdn_verdict *verdict, const struct gdn__render_options *options,
+                             struct gdn__textbuf *out, char *why, size_t why_bytes)
+{
+    struct gdn__textbuf graph = {0}, drawn = {0};
+    gdn__render_dot(verdict, options, &graph);
     if (graph.failed) {
         gdn__textbuf_fini(&graph);
         return GDN_ERR_MEMORY;
     }
     int input = open_text(&graph);
     enum gdn_err err =
-        input < 0 ? cannot_run(errno, why, why_bytes) : run_dot(input, out, why, why_bytes);
+        input < 0 ? cannot_run(errno, why, why_bytes) : run_dot(input, &drawn, why, why_bytes);
     if (input >= 0) (void)close(input);
     gdn__textbuf_fini(&graph);
-    return err == GDN_OK && out->failed ? GDN_ERR_MEMORY : err;
+    if (err == GDN_OK && !drawn.failed && drawn.length > 0) {
+        if (options->scheme == GDN__SCHEME_AUTO)
+            add_with_style(out, &drawn);
+        else
+            gdn__textbuf_add_bytes(out, drawn.text, drawn.length);
+    }
+    bool failed = drawn.failed || out->failed;
+    gdn__textbuf_fini(&drawn);
+    return err == GDN_OK && failed ? GDN_ERR_MEMORY : err;
 }

@@ -185,8 +185,8 @@ static void expect_forms(const struct watched *watched, const gdn_verdict *verdi
     gdn__render_text(verdict, &options, &told[0]);
     gdn__render_json(verdict, false, &told[1]);
     gdn__render_json(verdict, true, &told[2]);
-    gdn__render_dot(verdict, &told[3]);
-    assert_int_equal(gdn__render_svg(verdict, &told[4], refused, sizeof refused), GDN_OK);
+    gdn__render_dot(verdict, &options, &told[3]);
+    assert_int_equal(gdn__render_svg(verdict, &options, &told[4], refused, sizeof refused), GDN_OK);
     static const char *const forms[] = {"text", "json", "jsonl", "dot", "svg"};
     for (size_t i = 0; i < 5; i++) {
         expect_form(watched, cut, forms[i], &told[i]);

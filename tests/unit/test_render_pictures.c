@@ -10,10 +10,13 @@
 
 #include "render_fixture.h"
 
+#include "detector/render/grid.h"
 #include "detector/render/render.h"
 #include "detector/render/width.h"
 #include <stdlib.h>
 #include <string.h>
+
+static const struct gdn__render_options plain;
 
 static void expect_ring(struct fixture *fixture, const char *expected)
 {
@@ -183,13 +186,64 @@ static void dot_shows_members_edges_victim_and_tail(void **state)
         fixture.tail[i] = fixture_process(&fixture, name, NULL);
     }
     fixture.deadlocks[0].tail_count = 12;
-    gdn__render_dot(fixture_verdict(&fixture), &out);
+    gdn__render_dot(fixture_verdict(&fixture), &plain, &out);
     assert_non_null(strstr(out.text, "\"d0 p0\" [label=\"P1\\ntransfer 1\\nat n1\\nvictim\""));
     assert_non_null(strstr(out.text, "\"d0 p1\" [label=\"P2\\ntransfer 2\\nat n2\""));
     assert_non_null(
-        strstr(out.text, "\"d0 p1\" -> \"d0 p2\" [label=\"shared acct/2\\n@ n3, 206 ms\""));
-    assert_non_null(strstr(out.text, "behind it: ta, tb, tc, td,\\nte, tf, tg, th\\nand 4 more"));
+        strstr(out.text, "\"d0 p1\" -> \"d0 p2\" [label=\"  shared acct/2\\l  @ n3, 206 ms\\l\""));
+    assert_non_null(
+        strstr(out.text, "12 behind it: ta, tb, tc, td,\\nte, tf, tg, th\\nand 4 more"));
     gdn__textbuf_fini(&out);
+    fixture_free(&fixture);
+}
+
+/* Each member has a cell of its own, and only the way back up may pass a free cell. */
+static void a_ring_is_a_closed_way_over_its_grid(void **state)
+{
+    (void)state;
+    for (size_t count = 2; count <= GDN__GRID_MAX; count++) {
+        struct gdn__grid grid;
+        bool taken[GDN__GRID_MAX][GDN__GRID_MAX] = {{false}};
+        gdn__grid_lay(&grid, count);
+        assert_int_equal(grid.count, count);
+        for (size_t i = 0; i < count; i++) {
+            struct gdn__cell a = grid.cells[i], b = grid.cells[(i + 1) % count];
+            assert_true(a.row < grid.rows && a.column < grid.columns);
+            assert_false(taken[a.row][a.column]);
+            taken[a.row][a.column] = true;
+            bool across = a.row == b.row && (a.column + 1 == b.column || b.column + 1 == a.column);
+            bool down = a.row + 1 == b.row && a.column == b.column;
+            bool up = a.row > b.row && a.column == 0 && b.column == 0;
+            bool corner = grid.rows == 2 && count % 2 == 1 && a.row == 0 && b.row == 1;
+            assert_true(across || down || up || corner);
+        }
+    }
+}
+
+static void a_picture_has_the_colours_of_its_scheme(void **state)
+{
+    (void)state;
+    static const struct gdn__render_options dark = {.scheme = GDN__SCHEME_DARK};
+    static const struct gdn__render_options light = {.scheme = GDN__SCHEME_LIGHT};
+    static const char rule[] = "@media (prefers-color-scheme: dark)";
+    const struct gdn__render_options *schemes[] = {&plain, &light, &dark};
+    struct fixture fixture;
+    char why[256] = "";
+    fixture_ring(&fixture, 2);
+    for (size_t i = 0; i < 3; i++) {
+        struct gdn__textbuf out = {0};
+        enum gdn_err err =
+            gdn__render_svg(fixture_verdict(&fixture), schemes[i], &out, why, sizeof why);
+        if (err != GDN_OK) fail_msg("%s", why);
+        bool turns_dark = strstr(out.text, rule) != NULL;
+        assert_int_equal(turns_dark, i == 0);
+        const char *page = i == 2 ? gdn__dark.page : gdn__light.page;
+        const char *drawing = strstr(out.text, "<g id=\"graph0\"");
+        assert_non_null(drawing);
+        bool is_there = strstr(drawing, page) != NULL || strstr(drawing, "fill=\"white\"") != NULL;
+        assert_true(is_there);
+        gdn__textbuf_fini(&out);
+    }
     fixture_free(&fixture);
 }
 
@@ -200,7 +254,7 @@ static void svg_is_drawn_by_dot(void **state)
     struct gdn__textbuf out = {0};
     char why[256] = "";
     fixture_hostile(&fixture);
-    enum gdn_err err = gdn__render_svg(fixture_verdict(&fixture), &out, why, sizeof why);
+    enum gdn_err err = gdn__render_svg(fixture_verdict(&fixture), &plain, &out, why, sizeof why);
     if (err != GDN_OK) fail_msg("%s", why);
     assert_non_null(strstr(out.text, "<svg"));
     assert_non_null(strstr(out.text, "</svg>"));
@@ -218,7 +272,7 @@ static void a_missing_dot_is_said(void **state)
     char why[256] = "", *path = strdup(getenv("PATH"));
     fixture_ring(&fixture, 2);
     assert_int_equal(setenv("PATH", "/nonexistent", 1), 0);
-    enum gdn_err err = gdn__render_svg(fixture_verdict(&fixture), &out, why, sizeof why);
+    enum gdn_err err = gdn__render_svg(fixture_verdict(&fixture), &plain, &out, why, sizeof why);
     assert_int_equal(setenv("PATH", path, 1), 0);
     free(path);
     assert_int_equal(err, GDN_ERR_SYSTEM);
@@ -235,7 +289,7 @@ static void dot_quotes_hostile_names(void **state)
     struct fixture fixture;
     struct gdn__textbuf out = {0};
     fixture_hostile(&fixture);
-    gdn__render_dot(fixture_verdict(&fixture), &out);
+    gdn__render_dot(fixture_verdict(&fixture), &plain, &out);
     assert_non_null(strstr(out.text, "[label=\"\\\"\\\\\\\\u{a}\\\\u{1b}]0;x\\\\u{7}<b>&amp;amp;"));
     assert_true(gdn__text_is_utf8(out.text));
     gdn__textbuf_fini(&out);
@@ -253,6 +307,8 @@ int main(void)
         cmocka_unit_test(wide_names_are_cut_to_their_box),
         cmocka_unit_test(what_is_no_simple_ring_is_not_drawn),
         cmocka_unit_test(dot_shows_members_edges_victim_and_tail),
+        cmocka_unit_test(a_ring_is_a_closed_way_over_its_grid),
+        cmocka_unit_test(a_picture_has_the_colours_of_its_scheme),
         cmocka_unit_test(svg_is_drawn_by_dot),
         cmocka_unit_test(a_missing_dot_is_said),
         cmocka_unit_test(dot_quotes_hostile_names),
