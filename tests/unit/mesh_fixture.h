@@ -25,7 +25,7 @@ struct member {
     char endpoint[ENDPOINT];
     char *links[NODES * 4]; /* Endpoint of each link that was opened. */
     size_t link_count;
-    size_t dials; /* Links opened, or opened anew. */
+    size_t dials;             /* Links opened, or opened anew. */
     char events[EVENT_BYTES]; /* "up B", "lost B", "opened B", "marker B", ... each with a ';'. */
     char log[LOG_BYTES];
     enum gdn_err refuse; /* What its owner answers to records; GDN_OK: it takes them. */
