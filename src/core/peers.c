@@ -233,5 +233,7 @@ void gdn__mesh_lose(gdn__mesh *mesh, uint32_t number, enum gdn__loss loss, const
     }
     if (!was_known) return;
     if (mesh->events.lost != NULL) mesh->events.lost(mesh->events.context, number);
+    /* Perhaps it was the connection: one that is half open is never told so. */
+    if (loss == GDN__LOSS_GIVEN_UP) gdn__mesh_want_link(mesh, peer->link);
     if (peer->wanted) dial_again(mesh, peer, now_us);
 }

@@ -117,6 +117,20 @@ static void a_link_without_answer_is_opened_anew(void **state)
     box_expect_events(b, "heard late from A;");
 }
 
+/* A connection that is half open swallows what is sent. Where peers are given up before their links
+ * stall, both begin anew each time: then the loss is what must open another. */
+static void a_link_to_a_peer_that_is_given_up_is_opened_anew(void **state)
+{
+    struct box *box = *state;
+    struct member *a, *b;
+    box->silence_ms = GDN__STALL_US / 1000 / 10;
+    start_pair(box, &a, &b);
+    box->deaf = b;
+    box_pass(box, GDN__STALL_US / 4);
+    box_expect_events(a, "lost B;");
+    assert_int_equal(a->dials, 2);
+}
+
 /* The same for one that never answered: its port may have been another program's. */
 static void a_dialled_link_without_answer_is_opened_anew(void **state)
 {
@@ -355,6 +369,7 @@ int main(void)
         TEST(the_less_patient_side_sets_the_pace),
         TEST(our_own_sleep_is_not_the_peers_silence),
         TEST(a_link_without_answer_is_opened_anew),
+        TEST(a_link_to_a_peer_that_is_given_up_is_opened_anew),
         TEST(a_dialled_link_without_answer_is_opened_anew),
         TEST(who_was_given_up_learns_it_and_begins_again),
         TEST(who_never_dialled_is_met_again_too),
