@@ -7,7 +7,7 @@
  *
  * What is requested of it, it grants as soon as that can be. A process that is aborted rolls back.
  *
- *     puppet NAME BIND [KEY=VALUE...]     advertise= detector= patience_ms= window= remote= */
+ *     puppet NAME BIND [KEY=VALUE...]     the options of struct gdn_node_options, and detector= */
 #include "tests/support/traffic.h"
 
 #include <inttypes.h>
@@ -34,8 +34,9 @@ struct puppet {
     gdn_node *node;
     pthread_t manager;
     pthread_mutex_t mutex; /* Of all below. */
-    pthread_cond_t resumed;
-    bool paused;
+    pthread_cond_t changed;
+    bool paused;  /* The manager is to take nothing ... */
+    bool resting; /* ... and takes nothing. */
     struct call calls[CALLS_MAX];
     size_t call_count;
     struct traffic *traffic; /* NULL: none. */
@@ -112,7 +113,12 @@ static void handle(struct puppet *puppet, const struct gdn_item *item)
 static void await_resumed(struct puppet *puppet)
 {
     pthread_mutex_lock(&puppet->mutex);
-    while (puppet->paused) pthread_cond_wait(&puppet->resumed, &puppet->mutex);
+    while (puppet->paused) {
+        puppet->resting = true;
+        pthread_cond_broadcast(&puppet->changed);
+        pthread_cond_wait(&puppet->changed, &puppet->mutex);
+    }
+    puppet->resting = false;
     pthread_mutex_unlock(&puppet->mutex);
 }
 
@@ -191,12 +197,12 @@ static void do_status(struct puppet *puppet, const struct words *words)
     (void)words;
     struct gdn_site_counters now = gdn_node_counters(puppet->node);
     say("ok peers=%zu detectors=%zu items=%zu reported=%" PRIu64 " abandoned=%" PRIu64
-        " sent=%" PRIu64 " taken=%" PRIu64 " refused=%" PRIu64
+        " under_way=%zu sent=%" PRIu64 " taken=%" PRIu64 " refused=%" PRIu64
         " resources=%zu waiting=%zu granted=%zu crossed=%" PRIu64 " rss_kb=%ld",
         now.peers_connected, now.detectors_connected, now.items_waiting, now.rounds_reported,
-        now.rounds_abandoned, now.messages_sent, now.messages_taken, now.frames_refused,
-        now.ledger.resources, now.ledger.tickets_waiting, now.ledger.tickets_granted,
-        now.ledger.crossed, resident_kb());
+        now.rounds_abandoned, now.rounds_under_way, now.messages_sent, now.messages_taken,
+        now.frames_refused, now.ledger.resources, now.ledger.tickets_waiting,
+        now.ledger.tickets_granted, now.ledger.crossed, resident_kb());
 }
 
 static void do_connect(struct puppet *puppet, const struct words *words)
@@ -269,17 +275,40 @@ static void do_fill(struct puppet *puppet, const struct words *words)
         say_error(err);
 }
 
-static void pause_taking(struct puppet *puppet, bool paused)
+/* flush MS: how many messages were not acknowledged by then. */
+static void do_flush(struct puppet *puppet, const struct words *words)
+{
+    uint64_t left = 0;
+    enum gdn_err err = gdn_flush(puppet->node, (int)strtol(words->word[1], NULL, 10), &left);
+    if (err == GDN_OK || err == GDN_ERR_TIMEOUT)
+        say("ok left=%" PRIu64, left);
+    else
+        say_error(err);
+}
+
+static void resume_taking(struct puppet *puppet)
 {
     pthread_mutex_lock(&puppet->mutex);
-    puppet->paused = paused;
-    pthread_cond_broadcast(&puppet->resumed);
+    puppet->paused = false;
+    pthread_cond_broadcast(&puppet->changed);
     pthread_mutex_unlock(&puppet->mutex);
 }
 
+/* Answered when the last item has been handled. */
 static void do_pause(struct puppet *puppet, const struct words *words)
 {
-    pause_taking(puppet, strcmp(words->word[0], "pause") == 0);
+    (void)words;
+    pthread_mutex_lock(&puppet->mutex);
+    puppet->paused = true;
+    while (!puppet->resting) pthread_cond_wait(&puppet->changed, &puppet->mutex);
+    pthread_mutex_unlock(&puppet->mutex);
+    say("ok");
+}
+
+static void do_resume(struct puppet *puppet, const struct words *words)
+{
+    (void)words;
+    resume_taking(puppet);
     say("ok");
 }
 
@@ -334,9 +363,9 @@ static const struct {
 } commands[] = {
     {"status", 1, do_status}, {"connect", 3, do_connect}, {"await", 2, do_await},
     {"lock", 4, do_lock},     {"end", 2, do_end},         {"drop", 2, do_drop},
-    {"fill", 3, do_fill},     {"pause", 1, do_pause},     {"resume", 1, do_pause},
+    {"fill", 3, do_fill},     {"pause", 1, do_pause},     {"resume", 1, do_resume},
     {"flow", 1, do_flow},     {"traffic", 4, do_traffic}, {"halt", 1, do_halt},
-    {"totals", 1, do_totals},
+    {"totals", 1, do_totals}, {"flush", 2, do_flush},
 };
 
 static void obey(struct puppet *puppet, const struct words *words)
@@ -385,7 +414,13 @@ static bool read_option(struct gdn_node_options *options, const char **detectors
         options->patience_ms = number_in(value);
     else if (strcmp(word, "window") == 0)
         options->window = number_in(value);
-    else if (strcmp(word, "remote") == 0)
+    else if (strcmp(word, "window_bytes") == 0)
+        options->window_bytes = number_in(value);
+    else if (strcmp(word, "silence_ms") == 0)
+        options->silence_ms = number_in(value);
+    else if (strcmp(word, "close_ms") == 0)
+        options->close_ms = number_in(value);
+    else if (strcmp(word, "allow_remote") == 0)
         options->allow_remote = number_in(value) != 0;
     else
         return false;
@@ -401,7 +436,7 @@ static void log_line(void *context, enum gdn_log_level level, const char *line)
 int main(int argc, char **argv)
 {
     static struct puppet puppet = {.mutex = PTHREAD_MUTEX_INITIALIZER,
-                                   .resumed = PTHREAD_COND_INITIALIZER};
+                                   .changed = PTHREAD_COND_INITIALIZER};
     char why[512] = "";
     const char *detectors[DETECTORS_MAX];
     if (argc < 3) return 2;
@@ -420,7 +455,7 @@ int main(int argc, char **argv)
     say("open %s %" PRIu64, gdn_node_endpoint(puppet.node), gdn_node_incarnation(puppet.node));
     obey_until_quit(&puppet);
     gdn_node_stop(puppet.node);
-    pause_taking(&puppet, false);
+    resume_taking(&puppet);
     (void)pthread_join(puppet.manager, NULL);
     traffic_free(puppet.traffic);
     gdn_node_close(puppet.node);

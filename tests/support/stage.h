@@ -29,8 +29,8 @@ struct puppet *stage_puppet(struct stage *stage, int index, const char *words);
 /* The same for @p count of them, behind gates of the proxy if @p proxied, each joined with each. */
 void stage_puppets(struct stage *stage, int count, bool proxied, const char *words);
 
-/* Start detector @p index with more options; its events go to the file events. Started again, it
- * has the same endpoint. */
+/* Start detector @p index with more options; its events go to the file events, which is empty then.
+ * Started again, it has the same endpoint. */
 struct watched *stage_detector(struct stage *stage, int index, const char *words);
 
 /* Its pid is killed. */
@@ -47,8 +47,8 @@ json_t *stage_await_round(const struct watched *detector, bool complete);
  * (home b) and waits for A. */
 void stage_make_ring(struct puppet *a, struct puppet *b);
 
-/* How many events of that kind the detector has written, and the value of @p key in the first of
- * them (NULL: not wanted; free with free()). */
+/* How many events of that kind the detector has written, and the value of @p key in the last of
+ * them as text (NULL: not wanted; else *value is NULL before; free with free()). */
 size_t stage_events(const struct watched *detector, const char *kind, const char *key,
                     char **value);
 
