@@ -159,8 +159,15 @@ static void end_hang(struct campaign *campaign)
     campaign->over[HANG]++;
 }
 
+/* Locks are granted at once here: whatever deadlock it reports is none. */
+static void expect_no_phantom(const struct campaign *campaign)
+{
+    assert_int_equal(stage_events(campaign->stage->detectors[0], "deadlock", NULL, NULL), 0);
+}
+
 static void kill_detector(struct campaign *campaign)
 {
+    expect_no_phantom(campaign);
     stage_kill_detector(campaign->stage, 0);
     (void)stage_detector(campaign->stage, 0, campaign->detector_words);
     campaign->begun++;
@@ -333,7 +340,7 @@ static void expect_all_well(struct campaign *campaign)
     assert_int_equal(sum(campaign, "status", "crossed"), 0);
     assert_int_equal(sum(campaign, "status", "granted"), 0);
     assert_true(sum(campaign, "status", "reported") > 0);
-    assert_int_equal(stage_events(campaign->stage->detectors[0], "deadlock", NULL, NULL), 0);
+    expect_no_phantom(campaign);
 }
 
 static void bad_links_lose_repeat_and_reorder_nothing(void **state)
