@@ -40,7 +40,7 @@ SOMAJOR := 0
 # ---- Packages ----
 
 DEBIAN_PACKAGES := gcc g++ libc6-dev make pkg-config libzmq3-dev libigraph-dev libjansson-dev \
-                   libcmocka-dev graphviz clang clang-format cppcheck
+                   libcmocka-dev graphviz clang clang-format cppcheck iproute2 nftables
 
 PACKAGES := libzmq igraph jansson $(if $(filter tests objects sim campaign,$(MAKECMDGOALS)),cmocka)
 
