@@ -67,9 +67,9 @@ struct gdn_cut_holder {
     uint32_t process;
     uint32_t issuer; /**< Party whose ticket it is. */
     uint64_t ticket; /**< 0: not numbered (only in hand-written cuts, before loading ends). */
-    uint32_t units;  /**< Of a pool; else 0. */
-    uint8_t mode;
-    bool brief; /**< Held only until the holder's work at the issuer goes on. */
+    uint32_t units;  /**< Of a pool, 1 to its capacity; else 0. */
+    uint8_t mode;    /**< Of a pool without meaning: 0. */
+    bool brief;      /**< Held only until the holder's work at the issuer goes on. */
 };
 
 struct gdn_cut_entry {
@@ -77,7 +77,7 @@ struct gdn_cut_entry {
     uint32_t issuer;
     uint64_t ticket;
     uint64_t waited_us;
-    uint32_t units;
+    uint32_t units; /**< As of a holder; so is mode. */
     uint8_t mode;
     bool brief; /**< Once granted it will be held only until the work at the issuer goes on. */
 };
@@ -94,11 +94,11 @@ struct gdn_cut_home {
  *  all needed (the outermost level is "all"), and nest at most GDN_NEEDS_DEPTH_MAX deep. */
 struct gdn_cut_need {
     enum gdn_need_kind kind;
-    uint32_t process;  /**< GDN_NEED_PROCESS. */
-    uint32_t resource; /**< PROCESS: the hold it is about, or GDN_NONE. RESOURCE: which. */
-    uint32_t home;     /**< GDN_NEED_RESOURCE: party, or GDN_NONE for this node. */
-    uint32_t branch;   /**< PROCESS: party whose branch is meant; GDN_NONE: whole process. */
-    uint32_t units;
+    uint32_t process;     /**< GDN_NEED_PROCESS. */
+    uint32_t resource;    /**< PROCESS: the hold it is about, or GDN_NONE. RESOURCE: which. */
+    uint32_t home;        /**< GDN_NEED_RESOURCE: party, or GDN_NONE for this node. */
+    uint32_t branch;      /**< PROCESS: party whose branch is meant; GDN_NONE: whole process. */
+    uint32_t units;       /**< RESOURCE: of a pool, as its writer said; the home's word counts. */
     uint32_t at_least;    /**< GDN_NEED_GROUP. */
     uint32_t child_count; /**< GDN_NEED_GROUP: direct children. */
     bool queued;          /**< Exists only because of queue order. */
@@ -124,7 +124,7 @@ struct gdn_cut_message {
     uint32_t by;       /**< WAKE: the process that no longer blocks; else GDN_NONE. */
     uint64_t ticket;   /**< Of the sender (request, release, cancel), of the receiver
                             (grant, wake); 0: none named. */
-    uint32_t units;
+    uint32_t units;    /**< REQUEST: of a pool; 0 means 1 there. */
     uint8_t mode;
     uint8_t flags; /**< GDN_REQUEST_*. */
 };

@@ -79,6 +79,7 @@ struct gdn_message {
     enum gdn_verb verb;
     uint8_t mode;             /**< REQUEST, GRANT. */
     uint8_t flags;            /**< REQUEST: GDN_REQUEST_*. */
+    uint32_t units;           /**< REQUEST: as in struct gdn_request. */
     uint64_t number;          /**< The ticket's. END: 0. WAKE: 0 means any current ticket. */
     gdn_process_id process;   /**< Whose ticket it is. */
     gdn_resource_id resource; /**< REQUEST, GRANT, RELEASE, CANCEL of a lock, WAKE of a lock. */
@@ -94,6 +95,7 @@ struct gdn_request {
     uint8_t mode;
     uint8_t flags;   /**< GDN_REQUEST_*. */
     uint64_t cookie; /**< Comes back with the ticket's items. */
+    uint32_t units;  /**< Of a pool (0 means 1), which then has no use for mode; 0 of all else. */
 };
 
 enum gdn_need_kind {
@@ -210,7 +212,9 @@ GDN_API GDN_MUST_USE enum gdn_err gdn_ledger_describe(gdn_ledger *ledger, gdn_pr
  *  home @p out is the message to send; for home 0 the entry is queued at once (a NO_WAIT request
  *  that cannot be granted at once then fails with GDN_ERR_NOT_GRANTABLE) and out->verb is 0.
  *  Every request is a ticket of its own, also where its process has one there already; if it holds
- *  one, it is a conversion and stands before all that are none.
+ *  one, it is a conversion and stands before all that are none. A home that cannot serve it ever
+ *  (no such mode; units of what is no pool, or more than its capacity) refuses it: for home 0 that
+ *  is GDN_ERR_MISUSE.
  *  GDN_ERR_LIMIT, GDN_ERR_MEMORY, GDN_ERR_NAME (label), GDN_ERR_MISUSE (mode or flags). */
 GDN_API GDN_MUST_USE enum gdn_err gdn_ledger_request(gdn_ledger *ledger, uint32_t home,
                                                      const struct gdn_request *request,
@@ -281,9 +285,19 @@ GDN_API GDN_MUST_USE enum gdn_err gdn_ledger_set_unordered(gdn_ledger *ledger,
                                                            gdn_resource_id resource,
                                                            bool unordered);
 
+/** Make @p resource a pool of @p capacity units (0: none any more, an ordinary lock). What its
+ *  holders have adds up to the capacity at most; modes play no part; each ticket counts by itself,
+ *  also where one process has several. A pool keeps its record, used or not. GDN_ERR_MEMORY;
+ *  GDN_ERR_MISUSE: a resource in use cannot become or cease to be a pool, and a pool not smaller
+ *  than what is held and promised (NO_WAIT) of it, or than any request in its queue. */
+GDN_API GDN_MUST_USE enum gdn_err gdn_ledger_set_capacity(gdn_ledger *ledger,
+                                                          gdn_resource_id resource,
+                                                          uint32_t capacity);
+
 /** The first entry of @p resource, in queue order, that may be granted now: it conflicts with no
  *  hold of another process and, if ordered, with no entry of another process before it; or what
- *  its process holds there covers it (gdn_modes_cover()). False: none. */
+ *  its process holds there covers it (gdn_modes_cover()). Of a pool: the units that are free are
+ *  enough for it and, if ordered, for all entries before it. False: none. */
 GDN_API bool gdn_ledger_next(const gdn_ledger *ledger, gdn_resource_id resource,
                              struct gdn_ticket_ref *ticket);
 
@@ -294,6 +308,7 @@ struct gdn_entry_view {
     bool held;
     uint8_t mode;
     uint8_t flags;
+    uint32_t units; /**< Of a pool, at least 1; else 0. */
 };
 GDN_API bool gdn_ledger_entry(const gdn_ledger *ledger, struct gdn_ticket_ref ticket,
                               struct gdn_entry_view *view);
@@ -340,6 +355,7 @@ struct gdn_effect {
     gdn_resource_id resource;
     uint8_t mode;
     uint8_t flags;
+    uint32_t units; /**< REQUESTED: of a pool, at least 1; else 0. */
     uint64_t cookie;
     bool has_reply; /**< A NO_WAIT request that cannot be granted: type is NONE and
                          @c reply, a WAKE, goes back to the issuer. */
@@ -347,11 +363,11 @@ struct gdn_effect {
 };
 
 /** Take one arrived message from @p peer. Whatever crossed on the way is normal and counted, not
- *  an error, and a request that cannot be queued (tickets_max, an unknown mode) is answered with
- *  a WAKE. GDN_ERR_MEMORY; GDN_ERR_FORMAT for a message that no correct peer sends (a ticket
- *  requested twice, an answer to a request that was made elsewhere or is answered, a live ticket of
- *  another process); then nothing changed.
- *  From peer 0, this node, only the WAKE of a direct wait is taken (else GDN_ERR_MISUSE). */
+ *  an error, and a request that cannot be queued (tickets_max, an unknown mode, units that there
+ *  are not) is answered with a WAKE. GDN_ERR_MEMORY; GDN_ERR_FORMAT for a message that no correct
+ * peer sends (a ticket requested twice, an answer to a request that was made elsewhere or is
+ * answered, a live ticket of another process); then nothing changed. From peer 0, this node, only
+ * the WAKE of a direct wait is taken (else GDN_ERR_MISUSE). */
 GDN_API GDN_MUST_USE enum gdn_err gdn_ledger_apply(gdn_ledger *ledger, uint32_t peer,
                                                    const struct gdn_message *message,
                                                    int64_t now_us, struct gdn_effect *effect);

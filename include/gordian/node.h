@@ -159,6 +159,13 @@ GDN_API GDN_MUST_USE enum gdn_err gdn_requeue(gdn_node *node, gdn_ticket ticket,
 GDN_API GDN_MUST_USE enum gdn_err gdn_set_unordered(gdn_node *node, gdn_resource_id resource,
                                                     bool unordered);
 
+/** Make a resource of this node a pool of @p capacity units (connections, memory, permits), or with
+ *  0 an ordinary lock again. Requests then ask for gdn_request.units; gdn_next() and gdn_grant()
+ *  count them. Set it before the first request: GDN_ERR_MISUSE when it is in use and was none, or
+ *  smaller than what is held or asked for. */
+GDN_API GDN_MUST_USE enum gdn_err gdn_set_capacity(gdn_node *node, gdn_resource_id resource,
+                                                   uint32_t capacity);
+
 /** End what processes of a lost peer still held here. Until this call their holds stand (kept),
  *  as holds of this node; gdn_end() at this node ends those of one process. */
 GDN_API GDN_MUST_USE enum gdn_err gdn_drop_orphans(gdn_node *node, gdn_node_id peer);

@@ -44,6 +44,7 @@ struct gdn_item {
     gdn_id deadlock; /**< ABORTED: which. */
     uint8_t mode;
     uint8_t flags;  /**< REQUESTED: GDN_REQUEST_*. */
+    uint32_t units; /**< REQUESTED: of a pool, at least 1; else 0. */
     bool lost;      /**< REFUSED. */
     uint8_t *bytes; /**< PAYLOAD: owned by the item. */
     size_t length;
@@ -72,6 +73,7 @@ enum gdn_event_type {
     GDN_EVENT_REFUSED,         /**< ticket */
     GDN_EVENT_REQUEUED,        /**< requeued */
     GDN_EVENT_UNORDERED,       /**< unordered */
+    GDN_EVENT_CAPACITY_SET,    /**< capacity */
     GDN_EVENT_ORPHANS_DROPPED, /**< peer */
     GDN_EVENT_PAYLOAD_SENT,    /**< payload */
     GDN_EVENT_ITEM_TAKEN       /**< actions.item is the one; GDN_ERR_EMPTY when there is none. */
@@ -121,6 +123,10 @@ struct gdn_event {
             gdn_resource_id resource;
             bool on;
         } unordered;
+        struct {
+            gdn_resource_id resource;
+            uint32_t units;
+        } capacity;
         gdn_node_id peer;
         struct {
             gdn_node_id to;

@@ -22,11 +22,13 @@ struct saved_holder {
     gdn_process_id process;
     uint64_t number;
     uint32_t issuer;
+    uint32_t units;
     uint8_t mode;
     bool brief;
 };
 
 struct saved_list {
+    uint32_t capacity;
     bool unordered;
     size_t count;
     struct saved_holder holders[];
@@ -50,12 +52,19 @@ struct gdn_capture {
 
 /* ---- Saving ---- */
 
+/* A pool has no modes. */
+static uint8_t shown_mode(const struct gdn__entry *entry)
+{
+    return entry->units == 0 ? entry->mode : 0;
+}
+
 static struct saved_holder saved_from(const struct gdn__entry *entry)
 {
     return (struct saved_holder){.process = entry->account->process->id,
                                  .number = entry->number,
                                  .issuer = entry->account->peer,
-                                 .mode = entry->mode,
+                                 .units = entry->units,
+                                 .mode = shown_mode(entry),
                                  .brief = (entry->flags & GDN_REQUEST_BRIEF) != 0};
 }
 
@@ -68,6 +77,7 @@ static bool save_list(struct gdn_capture *capture, const struct gdn__resource *r
     size_t bytes = resource->holder_count * sizeof(struct saved_holder);
     struct saved_list *list = gdn__calloc(allocator, sizeof *list + bytes);
     if (list == NULL) return false;
+    list->capacity = resource->capacity;
     list->unordered = resource->unordered;
     GDN__EACH(link, &resource->holders)
     {
@@ -105,6 +115,7 @@ static enum gdn_err write_holder(const struct gdn_capture *capture, struct saved
         .process = gdn_cut_process(capture->cut, from.process, NULL),
         .issuer = party_of(capture, from.issuer),
         .ticket = from.number,
+        .units = from.units,
         .mode = from.mode,
         .brief = from.brief,
     };
@@ -113,9 +124,10 @@ static enum gdn_err write_holder(const struct gdn_capture *capture, struct saved
 }
 
 static enum gdn_err write_home(const struct gdn_capture *capture, gdn_resource_id id,
-                               bool unordered)
+                               uint32_t capacity, bool unordered)
 {
     struct gdn_cut_home home = {.resource = gdn_cut_resource(capture->cut, id, NULL),
+                                .capacity = capacity,
                                 .unordered = unordered};
     if (home.resource == GDN_NONE) return GDN_ERR_MEMORY;
     return gdn_cut_add_home(capture->cut, capture->node, &home);
@@ -124,7 +136,7 @@ static enum gdn_err write_home(const struct gdn_capture *capture, gdn_resource_i
 static enum gdn_err write_saved(const struct gdn_capture *capture, gdn_resource_id id,
                                 const struct saved_list *list)
 {
-    enum gdn_err err = write_home(capture, id, list->unordered);
+    enum gdn_err err = write_home(capture, id, list->capacity, list->unordered);
     for (size_t i = 0; err == GDN_OK && i < list->count; i++) {
         err = write_holder(capture, list->holders[i]);
     }
@@ -134,7 +146,7 @@ static enum gdn_err write_saved(const struct gdn_capture *capture, gdn_resource_
 static enum gdn_err write_current(const struct gdn_capture *capture,
                                   const struct gdn__resource *resource)
 {
-    enum gdn_err err = write_home(capture, resource->id, resource->unordered);
+    enum gdn_err err = write_home(capture, resource->id, resource->capacity, resource->unordered);
     GDN__EACH(link, &resource->holders)
     {
         if (err != GDN_OK) break;
@@ -155,7 +167,8 @@ static enum gdn_err write_entry(const struct gdn_capture *capture, const struct 
         .issuer = party_of(capture, from->account->peer),
         .ticket = from->number,
         .waited_us = waited_since(capture, from->since_us),
-        .mode = from->mode,
+        .units = from->units,
+        .mode = shown_mode(from),
         .brief = (from->flags & GDN_REQUEST_BRIEF) != 0,
     };
     if (entry.process == GDN_NONE || entry.issuer == GDN_NONE) return GDN_ERR_MEMORY;
@@ -322,7 +335,7 @@ static enum gdn_err write_on_demand(const struct gdn_capture *capture, gdn_resou
     if (list != NULL) return write_saved(capture, id, list);
     if (resource == NULL) return write_saved(capture, id, &nobody);
     if (resource->stamp < capture->serial) return write_current(capture, resource);
-    return write_home(capture, id, resource->unordered);
+    return write_home(capture, id, resource->capacity, resource->unordered);
 }
 
 enum gdn_err gdn_capture_resource(gdn_capture *capture, gdn_resource_id id)

@@ -89,6 +89,16 @@ static void get_mode_and_brief(struct gdn__decoder *decoder, struct gdn_cut_entr
     if (entry->mode >= decoder->cut->modes.count) gdn__reader_fail(&decoder->in);
 }
 
+/* Of a pool at least one and at most its capacity; of anything else none. */
+static uint32_t get_units(struct gdn__decoder *decoder, const struct gdn_cut_home *home)
+{
+    uint32_t units = gdn__get_u32(&decoder->in);
+    if (units > home->capacity || (units == 0) != (home->capacity == 0)) {
+        gdn__reader_fail(&decoder->in);
+    }
+    return units;
+}
+
 static void get_home(struct gdn__decoder *decoder, uint32_t node)
 {
     const gdn_cut *cut = decoder->cut;
@@ -103,7 +113,7 @@ static void get_home(struct gdn__decoder *decoder, uint32_t node)
         struct gdn_cut_holder holder = {.process = get_index(decoder, cut->process_count)};
         holder.issuer = get_index(decoder, cut->party_count);
         holder.ticket = gdn__get_u64(&decoder->in);
-        holder.units = gdn__get_u32(&decoder->in);
+        holder.units = get_units(decoder, &home);
         holder.mode = get_mode(decoder);
         holder.brief = get_bool(decoder);
         if (!decoder->in.failed)
@@ -114,7 +124,7 @@ static void get_home(struct gdn__decoder *decoder, uint32_t node)
         entry.issuer = get_index(decoder, cut->party_count);
         entry.ticket = gdn__get_u64(&decoder->in);
         entry.waited_us = gdn__get_u64(&decoder->in);
-        entry.units = gdn__get_u32(&decoder->in);
+        entry.units = get_units(decoder, &home);
         get_mode_and_brief(decoder, &entry);
         if (!decoder->in.failed)
             gdn__decoder_check(decoder, gdn_cut_add_entry(decoder->cut, node, &entry));

@@ -56,7 +56,7 @@ static bool is_used(const struct gdn__resource *resource)
 
 void gdn__resource_settle(struct gdn_ledger *ledger, struct gdn__resource *resource)
 {
-    if (is_used(resource) || resource->unordered) return;
+    if (is_used(resource) || resource->unordered || resource->capacity != 0) return;
     (void)gdn__map_remove(&ledger->resources, gdn__key_of_id(resource->id.id));
     gdn__free(&ledger->allocator, resource);
 }
@@ -160,12 +160,64 @@ static bool promise_blocks(const struct gdn_ledger *ledger, const struct gdn__en
     return false;
 }
 
+/* ---- Pools: what is free must do for an entry and for all that it may not pass ---- */
+
+bool gdn__resource_has_units(const struct gdn_ledger *ledger, gdn_resource_id id, uint32_t units)
+{
+    const struct gdn__resource *resource = gdn__resource_find(ledger, id);
+    return units <= (resource == NULL ? 0 : resource->capacity);
+}
+
+static uint32_t units_of(const struct gdn__link *place)
+{
+    return GDN__OF(place, struct gdn__entry, place)->units;
+}
+
+bool gdn__resource_may_have(const struct gdn__resource *resource, uint32_t capacity)
+{
+    if (capacity == 0 || resource->capacity == 0) return !is_used(resource);
+    uint64_t needed = resource->used;
+    GDN__EACH(link, &resource->queue)
+    {
+        if (units_of(link) > capacity) return false;
+        if (is_promised(resource, link)) needed += units_of(link);
+    }
+    return needed <= capacity;
+}
+
+static bool fits_at(const struct gdn__entry *entry, const struct gdn__link *place)
+{
+    const struct gdn__resource *resource = entry->resource;
+    uint32_t free = resource->capacity - resource->used;
+    uint64_t asked = entry->units;
+    for (const struct gdn__link *link = resource->queue.next; link != place && asked <= free;
+         link = link->next) {
+        if (resource->unordered && !is_promised(resource, link)) break;
+        asked += units_of(link);
+    }
+    return asked <= free;
+}
+
+static const struct gdn__entry *next_of_pool(const struct gdn__resource *resource)
+{
+    GDN__EACH(link, &resource->queue)
+    {
+        const struct gdn__entry *entry = GDN__OF(link, struct gdn__entry, place);
+        if (fits_at(entry, link)) return entry;
+        if (!resource->unordered) return NULL; /* Nor does what stands behind it. */
+    }
+    return NULL;
+}
+
+/* ---- Locks ---- */
+
 /* Whether @p entry, standing before @p place in the queue, blocks on nobody. @p before has the
  * modes of the entries that stand before it, or more. */
 static bool is_free_at(const struct gdn_ledger *ledger, const struct gdn__entry *entry,
                        const struct gdn__link *place, uint16_t before)
 {
     const struct gdn__resource *resource = entry->resource;
+    if (resource->capacity != 0) return fits_at(entry, place);
     uint16_t conflicts = ledger->modes.conflicts[entry->mode];
     bool queue_may_block = !resource->unordered && (conflicts & before) != 0;
     bool holders_may_block = (conflicts & resource->held_modes) != 0;
@@ -201,6 +253,7 @@ const struct gdn__entry *gdn__resource_next(const struct gdn_ledger *ledger,
                                             const struct gdn__resource *resource)
 {
     uint16_t before = 0;
+    if (resource->capacity != 0) return next_of_pool(resource);
     GDN__EACH(link, &resource->queue)
     {
         const struct gdn__entry *entry = GDN__OF(link, struct gdn__entry, place);
@@ -223,6 +276,7 @@ static void enter_holders(struct gdn_ledger *ledger, struct gdn__entry *entry)
     resource->holder_count++;
     resource->held_by_mode[entry->mode]++;
     resource->held_modes |= mode_bit(entry->mode);
+    resource->used += entry->units;
     entry->held = true;
 }
 
@@ -232,6 +286,7 @@ static void leave_holders(struct gdn_ledger *ledger, struct gdn__entry *entry)
     gdn__holders_will_change(ledger, resource);
     gdn__link_remove(&entry->place);
     resource->holder_count--;
+    resource->used -= entry->units;
     if (--resource->held_by_mode[entry->mode] == 0) {
         resource->held_modes &= (uint16_t)~mode_bit(entry->mode);
     }
@@ -284,12 +339,12 @@ static struct gdn__link *place_for(const struct gdn__entry *entry)
 /* ---- An entry's life ---- */
 
 struct gdn__entry *gdn__entry_prepare(struct gdn_ledger *ledger, struct gdn__account *account,
-                                      gdn_resource_id id, uint8_t mode, uint8_t flags)
+                                      struct gdn__wanted wanted)
 {
     if (!gdn__map_reserve(&ledger->entries, 1)) return NULL;
     struct gdn__entry *entry = gdn__calloc(&ledger->allocator, sizeof *entry);
     if (entry == NULL) return NULL;
-    struct gdn__resource *resource = gdn__resource_open(ledger, id);
+    struct gdn__resource *resource = gdn__resource_open(ledger, wanted.resource);
     if (resource == NULL) {
         gdn__free(&ledger->allocator, entry);
         return NULL;
@@ -299,8 +354,9 @@ struct gdn__entry *gdn__entry_prepare(struct gdn_ledger *ledger, struct gdn__acc
     entry->resource = resource;
     gdn__link_init(&entry->of_account);
     gdn__link_init(&entry->place);
-    entry->mode = mode;
-    entry->flags = flags;
+    entry->mode = wanted.mode;
+    entry->flags = wanted.flags;
+    if (resource->capacity != 0) entry->units = wanted.units == 0 ? 1 : wanted.units;
     return entry;
 }
 
@@ -327,6 +383,7 @@ bool gdn__entry_would_be_free(const struct gdn_ledger *ledger, struct gdn__entry
 {
     uint16_t conflicts = ledger->modes.conflicts[entry->mode];
     note_own(entry);
+    if (entry->resource->capacity != 0) return fits_at(entry, place_for(entry));
     if (promise_blocks(ledger, entry)) return false;
     if ((conflicts & entry->resource->held_modes) != 0) {
         struct own own = own_records(process_of(entry), entry->resource, conflicts);

@@ -96,6 +96,7 @@ struct gdn__entry {
     struct gdn__link place; /* Among the holders or in the queue. */
     uint64_t number;
     int64_t since_us; /* When it arrived. */
+    uint32_t units;   /* Of a pool, at least 1; else 0. */
     uint8_t mode;
     uint8_t flags;
     bool held;
@@ -109,9 +110,11 @@ struct gdn__resource {
     struct gdn__link in_freed;     /* Until gdn_ledger_take_freed(), or the queue is empty. */
     size_t holder_count, queue_count;
     uint64_t stamp; /* Serial of the last capture when the holders last changed; see capture.c. */
-    bool unordered; /* Such a record stays for good. */
-    bool doubled;   /* Some queued entry's process has another record here: only then can a hold
-                       or an entry be one's own. Reset when the queue is empty. */
+    uint32_t capacity; /* Units of a pool; 0: no pool. A pool's record stays. */
+    uint32_t used;     /* Units that the holders have. */
+    bool unordered;    /* Such a record stays for good. */
+    bool doubled;      /* Some queued entry's process has another record here: only then can a hold
+                          or an entry be one's own. Reset when the queue is empty. */
     uint16_t held_modes;     /* Bit m: somebody holds in mode m. */
     uint32_t held_by_mode[]; /* One count for each mode. */
 };
@@ -200,6 +203,9 @@ struct gdn__resource *gdn__resource_open(struct gdn_ledger *ledger, gdn_resource
 /* Takes the record away if it says nothing. */
 void gdn__resource_settle(struct gdn_ledger *ledger, struct gdn__resource *resource);
 
+/* Whether its capacity may become that much; see gdn_ledger_set_capacity(). */
+bool gdn__resource_may_have(const struct gdn__resource *resource, uint32_t capacity);
+
 /* It is given once by gdn_ledger_take_freed(), if anybody queues for it. */
 void gdn__resource_mark_freed(struct gdn_ledger *ledger, struct gdn__resource *resource);
 
@@ -207,9 +213,20 @@ void gdn__resource_mark_freed(struct gdn_ledger *ledger, struct gdn__resource *r
 const struct gdn__entry *gdn__resource_next(const struct gdn_ledger *ledger,
                                             const struct gdn__resource *resource);
 
+/* Whether so many units can ever be granted: some of a pool, none of anything else. */
+bool gdn__resource_has_units(const struct gdn_ledger *ledger, gdn_resource_id id, uint32_t units);
+
+/* What a request asks its home for. */
+struct gdn__wanted {
+    gdn_resource_id resource;
+    uint32_t units;
+    uint8_t mode;
+    uint8_t flags;
+};
+
 /* An entry in no list yet, with room in the maps for it; NULL when out of memory. */
 struct gdn__entry *gdn__entry_prepare(struct gdn_ledger *ledger, struct gdn__account *account,
-                                      gdn_resource_id resource, uint8_t mode, uint8_t flags);
+                                      struct gdn__wanted wanted);
 void gdn__entry_discard(struct gdn_ledger *ledger, struct gdn__entry *entry);
 
 /* Whether a prepared entry could be granted as soon as it is queued. */

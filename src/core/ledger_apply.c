@@ -48,7 +48,7 @@ static void turn_down(struct gdn_ledger *ledger, const struct gdn_message *messa
     ledger->counters.wakes++;
 }
 
-static void tell_of_request(uint32_t peer, const struct gdn_message *message,
+static void tell_of_request(uint32_t peer, const struct gdn_message *message, uint32_t units,
                             struct gdn_effect *effect)
 {
     effect->type = GDN_EFFECT_REQUESTED;
@@ -57,6 +57,13 @@ static void tell_of_request(uint32_t peer, const struct gdn_message *message,
     effect->resource = message->resource;
     effect->mode = message->mode;
     effect->flags = message->flags;
+    effect->units = units;
+}
+
+static bool can_be_queued(const struct gdn_ledger *ledger, const struct gdn_message *message)
+{
+    return !gdn__ledger_is_full(ledger, 1) && message->mode < ledger->modes.count &&
+           gdn__resource_has_units(ledger, message->resource, message->units);
 }
 
 static enum gdn_err apply_request(struct gdn_ledger *ledger, uint32_t peer,
@@ -67,7 +74,7 @@ static enum gdn_err apply_request(struct gdn_ledger *ledger, uint32_t peer,
     if ((message->flags & ~REQUEST_FLAGS) != 0) return GDN_ERR_FORMAT;
     if (gdn__entry_find(ledger, peer, message->number) != NULL) return GDN_ERR_FORMAT;
     /* Whoever asks must hear of it: what would make room may lie behind this message. */
-    if (gdn__ledger_is_full(ledger, 1) || message->mode >= ledger->modes.count) {
+    if (!can_be_queued(ledger, message)) {
         ledger->counters.requests++;
         turn_down(ledger, message, effect);
         return GDN_OK;
@@ -75,8 +82,8 @@ static enum gdn_err apply_request(struct gdn_ledger *ledger, uint32_t peer,
 
     struct gdn__account *account = gdn__account_open(ledger, message->process, peer);
     if (account == NULL) return GDN_ERR_MEMORY;
-    struct gdn__entry *entry =
-        gdn__entry_prepare(ledger, account, message->resource, message->mode, message->flags);
+    struct gdn__wanted wanted = {message->resource, message->units, message->mode, message->flags};
+    struct gdn__entry *entry = gdn__entry_prepare(ledger, account, wanted);
     if (entry == NULL) {
         gdn__account_settle(ledger, account);
         return GDN_ERR_MEMORY;
@@ -91,7 +98,7 @@ static enum gdn_err apply_request(struct gdn_ledger *ledger, uint32_t peer,
         return GDN_OK;
     }
     gdn__entry_queue(ledger, entry, message->number, now_us);
-    tell_of_request(peer, message, effect);
+    tell_of_request(peer, message, entry->units, effect);
     return GDN_OK;
 }
 

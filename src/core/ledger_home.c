@@ -14,6 +14,20 @@ enum gdn_err gdn_ledger_set_unordered(gdn_ledger *ledger, gdn_resource_id id, bo
     return GDN_OK;
 }
 
+enum gdn_err gdn_ledger_set_capacity(gdn_ledger *ledger, gdn_resource_id id, uint32_t capacity)
+{
+    struct gdn__resource *resource = gdn__resource_open(ledger, id);
+    if (resource == NULL) return GDN_ERR_MEMORY;
+    bool allowed = gdn__resource_may_have(resource, capacity);
+    if (allowed) {
+        gdn__holders_will_change(ledger, resource); /* A cut under way shows what it was. */
+        resource->capacity = capacity;
+        gdn__resource_mark_freed(ledger, resource);
+    }
+    gdn__resource_settle(ledger, resource);
+    return allowed ? GDN_OK : GDN_ERR_MISUSE;
+}
+
 bool gdn_ledger_next(const gdn_ledger *ledger, gdn_resource_id id, struct gdn_ticket_ref *ticket)
 {
     const struct gdn__resource *resource = gdn__resource_find(ledger, id);
@@ -95,7 +109,8 @@ bool gdn_ledger_entry(const gdn_ledger *ledger, struct gdn_ticket_ref ticket,
                                     .resource = entry->resource->id,
                                     .held = entry->held,
                                     .mode = entry->mode,
-                                    .flags = entry->flags};
+                                    .flags = entry->flags,
+                                    .units = entry->units};
     return true;
 }
 

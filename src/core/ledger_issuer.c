@@ -45,15 +45,18 @@ static enum gdn_err check_request(const struct gdn_ledger *ledger, uint32_t home
     if (request->mode >= ledger->modes.count) return GDN_ERR_MISUSE;
     if ((request->flags & ~REQUEST_FLAGS) != 0) return GDN_ERR_MISUSE;
     if (request->label != NULL && !gdn_name_is_valid(request->label)) return GDN_ERR_NAME;
+    if (home == 0 && !gdn__resource_has_units(ledger, request->resource, request->units)) {
+        return GDN_ERR_MISUSE;
+    }
     return gdn__ledger_is_full(ledger, home == 0 ? 2 : 1) ? GDN_ERR_LIMIT : GDN_OK;
 }
 
 /* This node is also the home: the ticket needs its entry. */
 static enum gdn_err prepare_own_entry(struct gdn_ledger *ledger, struct gdn__ticket *ticket,
-                                      struct gdn__entry **entry)
+                                      uint32_t units, struct gdn__entry **entry)
 {
-    struct gdn__entry *prepared =
-        gdn__entry_prepare(ledger, ticket->account, ticket->resource, ticket->mode, ticket->flags);
+    struct gdn__wanted wanted = {ticket->resource, units, ticket->mode, ticket->flags};
+    struct gdn__entry *prepared = gdn__entry_prepare(ledger, ticket->account, wanted);
     if (prepared == NULL) return GDN_ERR_MEMORY;
     if (ticket->state == GDN__TICKET_ASKING && !gdn__entry_would_be_free(ledger, prepared)) {
         gdn__entry_discard(ledger, prepared);
@@ -80,7 +83,7 @@ enum gdn_err gdn_ledger_request(gdn_ledger *ledger, uint32_t home,
         goto settle_account;
     }
     fill_from_request(ticket, request);
-    if (home == 0) err = prepare_own_entry(ledger, ticket, &entry);
+    if (home == 0) err = prepare_own_entry(ledger, ticket, request->units, &entry);
     if (err != GDN_OK) goto discard_ticket;
 
     gdn__ticket_issue(ledger, ticket, now_us);
@@ -92,6 +95,7 @@ enum gdn_err gdn_ledger_request(gdn_ledger *ledger, uint32_t home,
         *out = message_about(GDN_VERB_REQUEST, ticket);
         out->mode = ticket->mode;
         out->flags = ticket->flags;
+        out->units = request->units;
     }
     return GDN_OK;
 

@@ -307,6 +307,7 @@ static enum gdn_err step(gdn_site *site, const struct gdn_event *event, struct g
     case GDN_EVENT_REFUSED:
     case GDN_EVENT_REQUEUED:
     case GDN_EVENT_UNORDERED:
+    case GDN_EVENT_CAPACITY_SET:
     case GDN_EVENT_ORPHANS_DROPPED:
     case GDN_EVENT_PAYLOAD_SENT:
         return gdn__site_verb(site, event, actions);

@@ -145,6 +145,7 @@ static enum gdn_err add_message(struct gdn__snapshot *snapshot, const struct gdn
     gdn_cut *cut = snapshot->cut;
     struct gdn_cut_message added = {.verb = message->verb,
                                     .ticket = message->number,
+                                    .units = message->units,
                                     .mode = message->mode,
                                     .flags = message->flags};
     added.process = gdn_cut_process(cut, message->process, NULL);

@@ -79,6 +79,7 @@ static bool item_of_effect(gdn_site *site, uint32_t peer, const struct gdn_effec
     item->resource = effect->resource;
     item->mode = effect->mode;
     item->flags = effect->flags;
+    item->units = effect->units;
     item->cookie = effect->cookie;
     return true;
 }

@@ -74,6 +74,7 @@ static enum gdn_err request_here(gdn_site *site, const struct gdn_request *reque
                                  gdn_ticket *ticket)
 {
     struct gdn_message none;
+    struct gdn_entry_view view = {.units = 0};
     uint64_t number;
     struct gdn__arrival *notice = new_notice(site, GDN_ITEM_REQUESTED);
     if (notice == NULL) return GDN_ERR_MEMORY;
@@ -83,11 +84,13 @@ static enum gdn_err request_here(gdn_site *site, const struct gdn_request *reque
         return err;
     }
     *ticket = own_ticket(site, number);
+    (void)gdn_ledger_entry(site->ledger, (struct gdn_ticket_ref){0, number}, &view);
     notice->as.item.ticket = *ticket;
     notice->as.item.process = request->process;
     notice->as.item.resource = request->resource;
     notice->as.item.mode = request->mode;
     notice->as.item.flags = request->flags;
+    notice->as.item.units = view.units;
     notice->as.item.cookie = request->cookie;
     gdn__inbox_push(&site->inbox, notice);
     return GDN_OK;
@@ -338,6 +341,9 @@ enum gdn_err gdn__site_verb(gdn_site *site, const struct gdn_event *event,
     case GDN_EVENT_UNORDERED:
         return gdn_ledger_set_unordered(site->ledger, event->as.unordered.resource,
                                         event->as.unordered.on);
+    case GDN_EVENT_CAPACITY_SET:
+        return gdn_ledger_set_capacity(site->ledger, event->as.capacity.resource,
+                                       event->as.capacity.units);
     case GDN_EVENT_ORPHANS_DROPPED:
         return drop_orphans(site, event->as.peer);
     case GDN_EVENT_PAYLOAD_SENT:

@@ -164,6 +164,8 @@ bool gdn__get_open(const struct gdn__record *record, struct gdn__open *open)
 
 /* ---- Lock messages: the verb says which fields follow ---- */
 
+#define HAS_UNITS 0x08 /* In the flags of a request: its units follow. */
+
 static bool names_resource(enum gdn_verb verb)
 {
     return verb != GDN_VERB_END;
@@ -173,12 +175,13 @@ void gdn__put_lock(struct gdn__buffer *out, const struct gdn_message *message)
 {
     gdn__put_u8(out, (uint8_t)message->verb);
     gdn__put_u8(out, message->mode);
-    gdn__put_u8(out, message->flags);
+    gdn__put_u8(out, (uint8_t)(message->flags | (message->units != 0 ? HAS_UNITS : 0)));
     gdn__put_u8(out, 0);
     gdn__put_u64(out, message->number);
     gdn__put_id(out, message->process.id);
     if (names_resource(message->verb)) gdn__put_id(out, message->resource.id);
     if (message->verb == GDN_VERB_WAKE) gdn__put_id(out, message->by.id);
+    if (message->units != 0) gdn__put_u32(out, message->units);
 }
 
 bool gdn__get_lock(const struct gdn__record *record, struct gdn_message *message)
@@ -194,6 +197,11 @@ bool gdn__get_lock(const struct gdn__record *record, struct gdn_message *message
     message->process.id = gdn__get_id(&in);
     if (names_resource(message->verb)) message->resource.id = gdn__get_id(&in);
     if (message->verb == GDN_VERB_WAKE) message->by.id = gdn__get_id(&in);
+    if (message->verb == GDN_VERB_REQUEST && (message->flags & HAS_UNITS) != 0) {
+        message->flags &= (uint8_t)~HAS_UNITS;
+        message->units = gdn__get_u32(&in);
+        if (message->units == 0) gdn__reader_fail(&in); /* One form for each message. */
+    }
     return gdn__reader_done(&in) && message->mode < GDN_MODES_MAX;
 }
 

@@ -466,6 +466,15 @@ enum gdn_err gdn_set_unordered(gdn_node *node, gdn_resource_id resource, bool un
     return verb(node, event, &actions);
 }
 
+enum gdn_err gdn_set_capacity(gdn_node *node, gdn_resource_id resource, uint32_t capacity)
+{
+    struct gdn_actions actions;
+    struct gdn_event event = {.type = GDN_EVENT_CAPACITY_SET};
+    event.as.capacity.resource = resource;
+    event.as.capacity.units = capacity;
+    return verb(node, event, &actions);
+}
+
 enum gdn_err gdn_drop_orphans(gdn_node *node, gdn_node_id peer)
 {
     struct gdn_actions actions;

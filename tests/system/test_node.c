@@ -129,6 +129,39 @@ static void two_nodes_lock_over_inproc_in_a_shared_context(void **state)
     zmq_ctx_term(context);
 }
 
+static void a_home_gives_out_units_and_refuses_what_it_has_not(void **state)
+{
+    (void)state;
+    gdn_node *a = open_named("a"), *b = open_named("b");
+    join(a, b, "a", "b");
+    struct gdn_request request = request_of("T1", "pool");
+    gdn_ticket first, second, third, next;
+    assert_int_equal(gdn_set_capacity(b, request.resource, 3), GDN_OK);
+    request.units = 2;
+    assert_int_equal(gdn_request(b, gdn_node_named("b"), &request, &first), GDN_OK);
+    assert_int_equal(take(b).units, 2);
+    assert_int_equal(gdn_grant(b, first), GDN_OK);
+    expect_item(b, GDN_ITEM_GRANTED);
+    assert_int_equal(gdn_request(a, gdn_node_named("b"), &request, &second), GDN_OK);
+    assert_int_equal(take(b).units, 2);
+    assert_int_equal(gdn_next(b, request.resource, &next), GDN_ERR_EMPTY);
+    assert_int_equal(gdn_grant(b, second), GDN_ERR_NOT_GRANTABLE);
+    assert_int_equal(gdn_set_capacity(b, request.resource, 4), GDN_OK);
+    expect_item(b, GDN_ITEM_RELEASED);
+    assert_int_equal(gdn_grant(b, second), GDN_OK);
+    expect_item(a, GDN_ITEM_GRANTED);
+    request.units = 5;
+    assert_int_equal(gdn_request(a, gdn_node_named("b"), &request, &third), GDN_OK);
+    request.units = 0; /* One, and behind the other: when this is seen that was refused. */
+    assert_int_equal(gdn_request(a, gdn_node_named("b"), &request, &next), GDN_OK);
+    assert_int_equal(take(b).units, 1);
+    struct gdn_item refused = take(a);
+    assert_int_equal(refused.type, GDN_ITEM_REFUSED);
+    assert_true(gdn_ticket_equal(refused.ticket, third));
+    gdn_node_close(a);
+    gdn_node_close(b);
+}
+
 /* "Readable exactly while an item waits": a host's event loop depends on both halves. */
 static void the_descriptor_is_readable_exactly_while_an_item_waits(void **state)
 {
@@ -537,6 +570,7 @@ int main(void)
         cmocka_unit_test(two_nodes_lock_over_tcp),
         cmocka_unit_test(two_nodes_lock_over_ipc),
         cmocka_unit_test(two_nodes_lock_over_inproc_in_a_shared_context),
+        cmocka_unit_test(a_home_gives_out_units_and_refuses_what_it_has_not),
         cmocka_unit_test(the_descriptor_is_readable_exactly_while_an_item_waits),
         cmocka_unit_test(taking_from_an_empty_inbox_times_out),
         cmocka_unit_test(stopping_wakes_every_thread_that_takes),

@@ -39,15 +39,17 @@ static bool add_homes(gdn_cut *cut, uint32_t node)
     struct gdn_cut_home unordered = {.resource = 0, .unordered = true};
     struct gdn_cut_holder holder = {
         .process = 2, .issuer = 1, .ticket = 77, .units = 3, .mode = 2, .brief = true};
+    struct gdn_cut_holder of_lock = holder;
     struct gdn_cut_holder other = {.process = 0, .issuer = 0, .ticket = 78, .mode = 1};
     struct gdn_cut_entry entry = {
         .process = 1, .issuer = 2, .ticket = 79, .waited_us = 5000, .units = 1, .mode = 1};
+    of_lock.units = 0;
     return gdn_cut_add_home(cut, node, &ordered) == GDN_OK &&
            gdn_cut_add_holder(cut, node, &holder) == GDN_OK &&
            gdn_cut_add_entry(cut, node, &entry) == GDN_OK &&
            gdn_cut_add_home(cut, node, &unordered) == GDN_OK &&
            gdn_cut_add_holder(cut, node, &other) == GDN_OK &&
-           gdn_cut_add_holder(cut, node, &holder) == GDN_OK;
+           gdn_cut_add_holder(cut, node, &of_lock) == GDN_OK;
 }
 
 /* A lock's wait, and a direct one: T1, and 1 of (T2's branch, 2 of (r2 at n2, T3 about r1)). */

@@ -86,6 +86,7 @@ static bool lock(struct gdn__buffer *text, struct gdn__buffer *out,
     say_id(text, "process", message.process.id);
     say_id(text, "resource", message.resource.id);
     say_id(text, "by", message.by.id);
+    if (message.units != 0) say(text, " units %u", message.units);
     gdn__put_lock(out, &message);
     return true;
 }
