@@ -115,6 +115,7 @@ struct search {
     uint32_t *pending; /* By place: needs not met inside the component. */
     uint32_t *worklist;
     uint32_t *size, *left; /* By component: vertices, and those that stay stuck. */
+    uint32_t *group;       /* By vertex: the component; GDN_NONE: not in question. */
     igraph_integer_t *edges;
 };
 
@@ -143,16 +144,42 @@ static enum gdn_err split(struct search *s, char *why, size_t why_bytes)
     return guard(find_components, &job, why, why_bytes);
 }
 
-/* Satisfies what can be with everything outside each component satisfied. */
-static void reduce_inside(struct search *s)
+static enum gdn_err begin_returns(struct search *s, struct gdn__returns *returns)
 {
     const struct gdn__graph *graph = s->graph;
+    *returns = (struct gdn__returns){.count = 0};
+    if (graph->units.count == 0) return GDN_OK;
+    for (uint32_t v = 0; v < graph->vertex_count; v++) s->group[v] = GDN_NONE;
+    for (size_t i = 0; i < s->alive_count; i++) s->group[s->alive[i]] = s->label[i];
+    return gdn__returns_init(returns, &graph->units, &graph->memory, s->group);
+}
+
+/* Entries of pools for which enough has come back join the worklist; its new end. */
+static size_t take_served(struct search *s, struct gdn__returns *returns, size_t end)
+{
+    uint32_t v;
+    while (gdn__returns_next(returns, &v)) {
+        uint32_t i = s->place[v] - 1;
+        s->pending[i] = 0;
+        s->worklist[end++] = i;
+    }
+    return end;
+}
+
+/* Satisfies what can be with everything outside each component satisfied. */
+static enum gdn_err reduce_inside(struct search *s)
+{
+    const struct gdn__graph *graph = s->graph;
+    struct gdn__returns returns;
     size_t end = 0;
+    enum gdn_err err = begin_returns(s, &returns);
+    if (err != GDN_OK) goto out;
     memset(s->size, 0, s->alive_count * sizeof *s->size);
     for (size_t i = 0; i < s->alive_count; i++) {
         uint32_t v = s->alive[i];
         uint32_t need = graph->vertices[v].need;
-        for (uint32_t e = graph->first[v]; need > 0 && e < graph->first[v + 1]; e++) {
+        bool counts = need != GDN__NEED_POOL;
+        for (uint32_t e = graph->first[v]; counts && need > 0 && e < graph->first[v + 1]; e++) {
             if (inside(s, i, graph->to[e]) == GDN_NONE) need--;
         }
         s->pending[i] = need;
@@ -160,6 +187,7 @@ static void reduce_inside(struct search *s)
         if (need == 0) s->worklist[end++] = (uint32_t)i;
     }
     memcpy(s->left, s->size, s->alive_count * sizeof *s->left);
+    end = take_served(s, &returns, end);
     for (size_t done = 0; done < end; done++) {
         uint32_t i = s->worklist[done];
         uint32_t v = s->alive[i];
@@ -169,7 +197,12 @@ static void reduce_inside(struct search *s)
             if (waiter == GDN_NONE || s->pending[waiter] == 0) continue;
             if (--s->pending[waiter] == 0) s->worklist[end++] = waiter;
         }
+        gdn__returns_take(&returns, v);
+        end = take_served(s, &returns, end);
     }
+out:
+    gdn__returns_fini(&returns);
+    return err;
 }
 
 /* A component none of which was satisfied is a core; of one that was in part, what is left is
@@ -208,9 +241,11 @@ static bool allocate(struct search *s)
     s->worklist = gdn__alloc(memory, bytes);
     s->size = gdn__alloc(memory, bytes);
     s->left = gdn__alloc(memory, bytes);
+    s->group = gdn__alloc(memory, bytes);
     s->edges = gdn__alloc(memory, 2 * gdn__graph_edge_count(s->graph) * sizeof *s->edges);
     return s->alive != NULL && s->place != NULL && s->label != NULL && s->pending != NULL &&
-           s->worklist != NULL && s->size != NULL && s->left != NULL && s->edges != NULL;
+           s->worklist != NULL && s->size != NULL && s->left != NULL && s->group != NULL &&
+           s->edges != NULL;
 }
 
 static void release(struct search *s)
@@ -223,6 +258,7 @@ static void release(struct search *s)
     gdn__free(memory, s->worklist);
     gdn__free(memory, s->size);
     gdn__free(memory, s->left);
+    gdn__free(memory, s->group);
     gdn__free(memory, s->edges);
 }
 
@@ -243,8 +279,8 @@ enum gdn_err gdn__cores_find(const struct gdn__graph *stuck, uint32_t *core_of,
     while (err == GDN_OK && s.alive_count > 0) {
         err = split(&s, why, why_bytes);
         if (err != GDN_OK) break;
-        reduce_inside(&s);
-        sort_out(&s, core_of, core_count);
+        err = reduce_inside(&s);
+        if (err == GDN_OK) sort_out(&s, core_of, core_count);
     }
     release(&s);
     return err;

@@ -100,6 +100,7 @@ static enum gdn_err take_holder(struct gdn__fold *fold, uint32_t home,
         (struct gdn__hold){.process = holder->process,
                            .issuer = issuer,
                            .home = home,
+                           .units = holder->units,
                            .mode = holder->mode,
                            .brief = holder->brief,
                            .uncertain = !gdn__mail_is_certain(&fold->mail, issuer, party)};
@@ -146,6 +147,7 @@ static enum gdn_err take_entry(struct gdn__fold *fold, uint32_t home,
                                .number = entry->ticket,
                                .waited_us = entry->waited_us,
                                .home = home,
+                               .units = entry->units,
                                .flags = entry->brief ? GDN_REQUEST_BRIEF : 0,
                                .mode = entry->mode};
     if (gdn__mail_ends_ticket(&fold->mail, party, place.process, place.issuer, place.number, 0)) {
@@ -181,6 +183,13 @@ static enum gdn_err take_homes(struct gdn__fold *fold, const struct gdn_cut_node
 
 /* ---- Requests in flight ---- */
 
+/* What the home will do with so many units: of a pool none means one. False: it refuses. */
+static bool admit_units(const struct gdn__home *home, uint32_t *units)
+{
+    if (home->capacity != 0 && *units == 0) *units = 1;
+    return *units <= home->capacity;
+}
+
 /* A request that does not wait is granted or refused on arrival; until then it blocks nobody. */
 static enum gdn_err take_request(struct gdn__fold *fold, struct gdn__place *place, uint32_t party,
                                  uint32_t resource, size_t position)
@@ -192,7 +201,8 @@ static enum gdn_err take_request(struct gdn__fold *fold, struct gdn__place *plac
         return GDN_OK;
     }
     enum gdn_err err = open_home(fold, party, resource, &place->home);
-    return err == GDN_OK ? add_place(fold, place) : err;
+    if (err != GDN_OK || !admit_units(&fold->homes[place->home], &place->units)) return err;
+    return add_place(fold, place);
 }
 
 static enum gdn_err take_requests(struct gdn__fold *fold, const struct gdn_cut_node *node)
@@ -207,6 +217,7 @@ static enum gdn_err take_requests(struct gdn__fold *fold, const struct gdn_cut_n
                                        .issuer = fold->mail.party[channel->peer],
                                        .number = message->ticket,
                                        .channel = (uint32_t)c + 1,
+                                       .units = message->units,
                                        .mode = message->mode,
                                        .flags = message->flags};
             enum gdn_err err =

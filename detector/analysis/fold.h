@@ -37,6 +37,7 @@ struct gdn__place {
     uint32_t channel; /* 0: recorded in the queue; else the channel it was in flight on. */
     size_t wait;      /* 1 + its wait; 0: its process does not wait for it. */
     size_t next;      /* 1 + the next place of the same wait. */
+    uint32_t units;   /* Of a pool; else 0. */
     uint8_t mode;
     uint8_t flags; /* GDN_REQUEST_*; 0 when recorded. */
 };
@@ -44,7 +45,8 @@ struct gdn__place {
 struct gdn__hold {
     uint32_t process;
     uint32_t issuer;
-    uint32_t home; /* Index in homes[]. */
+    uint32_t home;  /* Index in homes[]. */
+    uint32_t units; /* Of a pool; else 0. */
     uint8_t mode;
     bool brief;
     bool uncertain; /* It may have been given up unseen (RULES 10): it blocks nobody, but its own

@@ -25,6 +25,7 @@ void gdn__graph_fini(struct gdn__graph *graph)
     gdn__free(memory, graph->in_from);
     gdn__free(memory, graph->origin);
     gdn__map_fini(&graph->branches);
+    gdn__units_fini(&graph->units, memory);
     *graph = (struct gdn__graph){.memory = graph->memory, .branches = graph->branches};
 }
 
@@ -139,6 +140,8 @@ enum gdn_err gdn__graph_finish(struct gdn__graph *graph)
         graph->info == NULL || graph->in_from == NULL) {
         return GDN_ERR_MEMORY;
     }
+    enum gdn_err err = gdn__units_index(&graph->units, &graph->memory, graph->vertex_count);
+    if (err != GDN_OK) return err;
     fill_rows(graph);
     settle_needs(graph);
     gdn__free(&graph->memory, graph->arcs);
@@ -190,6 +193,9 @@ enum gdn_err gdn__graph_part(const struct gdn__graph *graph, const uint32_t *ver
         part->origin[added] = vertices[i];
     }
     if (err == GDN_OK) err = copy_edges(graph, place, part);
+    if (err == GDN_OK) {
+        err = gdn__units_part(&graph->units, &graph->memory, vertices, count, place, &part->units);
+    }
     for (size_t i = 0; i < count; i++) place[vertices[i]] = 0;
     if (err == GDN_OK) err = gdn__graph_finish(part);
     if (err != GDN_OK) gdn__graph_fini(part);

@@ -6,6 +6,7 @@
  *     ticket  --all--> what the wait is for: hubs, processes, branches, groups
  *     hub     --all--> holders and earlier entries of one queue that conflict with one mode
  *     group   --at least k--> direct needs
+ *     pool    --enough units come back--> a hub over what stands before one entry (units.h)
  *
  * Edges into processes and branches are the links a person knows: "waits for". All others only
  * hold those together. Edges are collected in any order; gdn__graph_finish() sorts them into
@@ -13,6 +14,7 @@
 #ifndef GDN_ANALYSIS_GRAPH_H
 #define GDN_ANALYSIS_GRAPH_H
 
+#include "detector/analysis/units.h"
 #include "src/core/map.h"
 #include <gordian/cut.h>
 
@@ -21,10 +23,13 @@ enum gdn__vertex_kind {
     GDN__VERTEX_BRANCH,  /* ref: process. */
     GDN__VERTEX_TICKET,  /* ref: index of the fold's wait. */
     GDN__VERTEX_HUB,     /* ref: unused. */
-    GDN__VERTEX_GROUP    /* ref: unused. */
+    GDN__VERTEX_GROUP,   /* ref: unused. */
+    GDN__VERTEX_POOL     /* ref: unused. */
 };
 
 #define GDN__NEED_ALL UINT32_MAX /* Of a vertex: all of its edges. */
+#define GDN__NEED_POOL                                                                             \
+    (UINT32_MAX - 1) /* Of a pool's: its one edge says only on whom it depends. */
 
 /* What a person wants to know of an edge: two flags and the resource it is about. */
 #define GDN__INFO_QUEUED         UINT32_C(1)
@@ -61,6 +66,7 @@ struct gdn__graph {
     struct gdn__arc *arcs; /* Until finished. */
     size_t arc_count, arc_capacity;
     struct gdn__map branches; /* (process, party) -> 1 + vertex. */
+    struct gdn__units units;
     /* After gdn__graph_finish(): the successors of v are to[first[v]..first[v + 1]). */
     uint32_t *first, *to, *info;
     uint32_t *in_first, *in_from;
@@ -88,7 +94,7 @@ GDN_MUST_USE enum gdn_err gdn__graph_link(struct gdn__graph *graph, uint32_t fro
 static inline void gdn__graph_grant_one(struct gdn__graph *graph, uint32_t vertex)
 {
     uint32_t *need = &graph->vertices[vertex].need;
-    if (*need != GDN__NEED_ALL && *need > 0) --*need;
+    if (*need<GDN__NEED_POOL && * need> 0) --*need;
 }
 
 GDN_MUST_USE enum gdn_err gdn__graph_finish(struct gdn__graph *graph);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "detector/analysis/queue.h"
 
+#include "detector/analysis/poolqueue.h"
 #include "src/core/mem.h"
 
 /* Shorter runs of items are linked one by one. */
@@ -34,6 +35,7 @@ struct state {
     const struct gdn__fold *fold;
     struct gdn__graph *graph;
     struct own *own;
+    uint32_t *held_at; /* Scratch of gdn__poolqueue_build(). */
 
     /* Of the home under way. */
     uint32_t home;
@@ -399,13 +401,17 @@ enum gdn_err gdn__queue_build(const struct gdn__fold *fold, struct gdn__graph *g
     gdn__map_init(&s.own_prefix_of, memory);
     gdn__map_init(&s.block_of, memory);
     s.own = gdn__calloc(memory, fold->cut->process_count * sizeof *s.own);
-    enum gdn_err err = s.own == NULL ? GDN_ERR_MEMORY : GDN_OK;
+    s.held_at = gdn__calloc(memory, fold->cut->process_count * sizeof *s.held_at);
+    enum gdn_err err = s.own == NULL || s.held_at == NULL ? GDN_ERR_MEMORY : GDN_OK;
     for (uint32_t h = 0; err == GDN_OK && h < fold->home_count; h++) {
-        /* A pool of units has no modes: what its entries wait for comes with the wait models. */
-        if (fold->homes[h].capacity != 0) continue;
-        err = build_home(&s, h, blockers);
+        if (fold->homes[h].capacity == 0) {
+            err = build_home(&s, h, blockers);
+        } else {
+            err = gdn__poolqueue_build(fold, h, graph, s.held_at, blockers);
+        }
     }
     gdn__free(memory, s.own);
+    gdn__free(memory, s.held_at);
     gdn__free(memory, s.items);
     gdn__free(memory, s.own_prefixes);
     gdn__free(memory, s.pieces);

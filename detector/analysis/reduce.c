@@ -9,14 +9,31 @@ enum gdn_err gdn__reduction_init(struct gdn__reduction *reduction, const struct 
     *reduction = (struct gdn__reduction){.graph = graph};
     reduction->pending = gdn__alloc(&graph->memory, bytes);
     reduction->worklist = gdn__alloc(&graph->memory, bytes);
-    bool fits = reduction->pending != NULL && reduction->worklist != NULL;
-    return fits ? GDN_OK : GDN_ERR_MEMORY;
+    if (reduction->pending == NULL || reduction->worklist == NULL) return GDN_ERR_MEMORY;
+    return gdn__returns_init(&reduction->returns, &graph->units, &graph->memory, NULL);
 }
 
 void gdn__reduction_fini(struct gdn__reduction *reduction)
 {
     gdn__free(&reduction->graph->memory, reduction->pending);
     gdn__free(&reduction->graph->memory, reduction->worklist);
+    gdn__returns_fini(&reduction->returns);
+}
+
+static void take_as_satisfied(struct gdn__reduction *reduction, uint32_t v)
+{
+    reduction->pending[v] = 0;
+    reduction->worklist[reduction->freed_count++] = v;
+}
+
+/* Entries of pools for which enough has come back; one that was taken as satisfied before is
+ * passed over. */
+static void take_served(struct gdn__reduction *reduction)
+{
+    uint32_t v;
+    while (gdn__returns_next(&reduction->returns, &v)) {
+        if (reduction->pending[v] != 0) take_as_satisfied(reduction, v);
+    }
 }
 
 /* Each vertex enters the worklist once: when its pending count becomes 0. */
@@ -24,6 +41,8 @@ static void run(struct gdn__reduction *reduction, size_t done)
 {
     const struct gdn__graph *graph = reduction->graph;
     uint32_t *pending = reduction->pending;
+    bool has_pools = reduction->returns.count != 0;
+    if (has_pools) take_served(reduction);
     size_t end = reduction->freed_count;
     for (; done < end; done++) {
         uint32_t v = reduction->worklist[done];
@@ -31,14 +50,13 @@ static void run(struct gdn__reduction *reduction, size_t done)
             uint32_t waiter = graph->in_from[e];
             if (pending[waiter] != 0 && --pending[waiter] == 0) reduction->worklist[end++] = waiter;
         }
+        if (!has_pools) continue;
+        reduction->freed_count = end;
+        gdn__returns_take(&reduction->returns, v);
+        take_served(reduction);
+        end = reduction->freed_count;
     }
     reduction->freed_count = end;
-}
-
-static void take_as_satisfied(struct gdn__reduction *reduction, uint32_t v)
-{
-    reduction->pending[v] = 0;
-    reduction->worklist[reduction->freed_count++] = v;
 }
 
 bool gdn__reduce_further(struct gdn__reduction *reduction, const uint32_t *removed,
@@ -55,6 +73,7 @@ bool gdn__reduce_further(struct gdn__reduction *reduction, const uint32_t *remov
 bool gdn__reduce(struct gdn__reduction *reduction, const uint32_t *removed, size_t removed_count)
 {
     const struct gdn__graph *graph = reduction->graph;
+    gdn__returns_reset(&reduction->returns);
     reduction->freed_count = 0;
     for (uint32_t v = 0; v < graph->vertex_count; v++) {
         reduction->pending[v] = graph->vertices[v].need;

@@ -11,6 +11,7 @@ struct gdn__reduction {
     uint32_t *pending; /* By vertex: needs not met yet; 0: satisfied. */
     uint32_t *worklist;
     size_t freed_count;
+    struct gdn__returns returns; /* Of the pools. */
 };
 
 /* Nothing satisfied yet. gdn__reduction_fini() also after an error. */

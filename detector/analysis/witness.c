@@ -35,6 +35,7 @@ static struct gdn_edge describe(const struct gdn__core *core, uint32_t ticket, u
     if (place != NULL) {
         edge.home = fold->homes[place->home].party;
         edge.mode = place->mode;
+        edge.units = place->units;
         edge.in_flight = place->channel != 0;
     }
     return edge;

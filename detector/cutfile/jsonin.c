@@ -346,14 +346,3 @@ bool gdn__take_party(struct gdn__jsonin *in, const json_t *object, const char *k
     *party = gdn_cut_party(in->cut, name, gdn__incarnation_of(in->incarnations, name));
     return *party != GDN_NONE || gdn__no_memory(in);
 }
-
-bool gdn__refuse_pool(struct gdn__jsonin *in, const json_t *object)
-{
-    static const char *const keys[] = {"capacity", "units"};
-    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
-        if (json_object_get(object, keys[i]) == NULL) continue;
-        return gdn__refuse_key(in, keys[i],
-                               "pools of units are not supported by this version of Gordian");
-    }
-    return true;
-}

@@ -96,7 +96,4 @@ bool gdn__add_process(struct gdn__jsonin *in, const char *name, uint32_t *proces
 bool gdn__take_party(struct gdn__jsonin *in, const json_t *object, const char *key,
                      uint32_t *party);
 
-/* Pools come with a later version: refuses "capacity" and "units", the one place that does. */
-bool gdn__refuse_pool(struct gdn__jsonin *in, const json_t *object);
-
 #endif

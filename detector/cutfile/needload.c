@@ -90,9 +90,13 @@ static bool load_resource_need(struct gdn__jsonin *in, const json_t *object)
     static const char *const keys[] = {"resource", "home", "units", NULL};
     struct gdn_cut_need need = {
         .kind = GDN_NEED_RESOURCE, .process = GDN_NONE, .home = GDN_NONE, .branch = GDN_NONE};
-    return gdn__check_object(in, object, keys) && gdn__refuse_pool(in, object) &&
-           gdn__take_resource(in, object, true, &need.resource) &&
-           gdn__take_party(in, object, "home", &need.home) && add_need(in, &need);
+    uint64_t units = 0;
+    if (!gdn__check_object(in, object, keys)) return false;
+    if (!gdn__take_resource(in, object, true, &need.resource)) return false;
+    if (!gdn__take_party(in, object, "home", &need.home)) return false;
+    if (!gdn__take_number(in, object, "units", 1, UINT32_MAX, &units)) return false;
+    need.units = (uint32_t)units;
+    return add_need(in, &need);
 }
 
 /* Recursion is bounded by GDN_NEEDS_DEPTH_MAX. */

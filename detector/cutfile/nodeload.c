@@ -2,6 +2,7 @@
 /* One node's report: the resources homed there, its processes' waits, its channels. */
 #include "jsonload.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 /* ---- Lists in which nothing may stand twice ---- */
@@ -87,7 +88,50 @@ static bool take_ticket(struct gdn__jsonin *in, const json_t *object, uint64_t *
     return gdn__take_number(in, object, "ticket", 1, UINT64_MAX, ticket);
 }
 
+/* A capacity, or units where the capacity is not at hand; 0: not said. */
+static bool take_number_of_units(struct gdn__jsonin *in, const json_t *object, const char *key,
+                                 uint32_t *units)
+{
+    uint64_t value = 0;
+    if (!gdn__take_number(in, object, key, 1, UINT32_MAX, &value)) return false;
+    *units = (uint32_t)value;
+    return true;
+}
+
 /* ---- Resources homed here ---- */
+
+/* The home that is being read. */
+static const struct gdn_cut_home *current_home(const struct gdn__jsonin *in)
+{
+    const struct gdn_cut_node *node = &in->cut->nodes[in->node];
+    return &node->homes[node->home_count - 1];
+}
+
+/* How many of a pool's units: one where nothing is said. Nothing else has any. */
+static bool take_units(struct gdn__jsonin *in, const json_t *object, uint32_t *units)
+{
+    uint32_t capacity = current_home(in)->capacity;
+    uint64_t value = 1;
+    if (capacity == 0) {
+        if (json_object_get(object, "units") == NULL) return true;
+        return gdn__refuse_key(in, "units", "only a resource with 'capacity' has units");
+    }
+    if (!gdn__take_number(in, object, "units", 1, UINT32_MAX, &value)) return false;
+    if (value > capacity) {
+        return gdn__refuse_key(in, "units", "more than the capacity, which is %" PRIu32, capacity);
+    }
+    *units = (uint32_t)value;
+    return true;
+}
+
+/* A mode has no meaning where units are counted. */
+static bool take_mode_of_home(struct gdn__jsonin *in, const json_t *object, uint8_t *mode)
+{
+    bool pool = current_home(in)->capacity != 0;
+    if (!gdn__take_mode(in, object, !pool, mode)) return false;
+    if (pool) *mode = 0;
+    return true;
+}
 
 static bool load_holder(struct gdn__jsonin *in, const json_t *object, struct list *list)
 {
@@ -96,11 +140,12 @@ static bool load_holder(struct gdn__jsonin *in, const json_t *object, struct lis
     static const char *const holds[] = {"to_end", "brief", NULL};
     struct gdn_cut_holder holder = {.issuer = in->party};
     unsigned brief = 0;
-    if (!gdn__check_object(in, object, keys) || !gdn__refuse_pool(in, object)) return false;
+    if (!gdn__check_object(in, object, keys)) return false;
     if (!gdn__take_process(in, object, "process", true, &holder.process)) return false;
     if (!gdn__take_party(in, object, "issuer", &holder.issuer)) return false;
     if (!take_ticket(in, object, &holder.ticket)) return false;
-    if (!gdn__take_mode(in, object, true, &holder.mode)) return false;
+    if (!take_mode_of_home(in, object, &holder.mode)) return false;
+    if (!take_units(in, object, &holder.units)) return false;
     if (!gdn__take_word(in, object, "hold", holds, &brief)) return false;
     holder.brief = brief == 1;
     mark_ticket(list, holder.issuer, holder.ticket);
@@ -121,11 +166,12 @@ static bool load_entry(struct gdn__jsonin *in, const json_t *object, struct list
     static const char *const keys[] = {"process",   "ticket", "issuer", "mode",
                                        "waited_ms", "units",  NULL};
     struct gdn_cut_entry entry = {.issuer = in->party};
-    if (!gdn__check_object(in, object, keys) || !gdn__refuse_pool(in, object)) return false;
+    if (!gdn__check_object(in, object, keys)) return false;
     if (!gdn__take_process(in, object, "process", true, &entry.process)) return false;
     if (!gdn__take_party(in, object, "issuer", &entry.issuer)) return false;
     if (!take_ticket(in, object, &entry.ticket)) return false;
-    if (!gdn__take_mode(in, object, true, &entry.mode)) return false;
+    if (!take_mode_of_home(in, object, &entry.mode)) return false;
+    if (!take_units(in, object, &entry.units)) return false;
     if (!gdn__take_waited(in, object, &entry.waited_us)) return false;
     entry.brief = (extra_flags(object) & GDN_REQUEST_BRIEF) != 0;
     mark_ticket(list, entry.issuer, entry.ticket);
@@ -140,10 +186,11 @@ static bool load_home(struct gdn__jsonin *in, const json_t *object, struct list 
     static const char *const orders[] = {"fifo", "none", NULL};
     struct gdn_cut_home home = {.capacity = 0};
     unsigned order = 0;
-    if (!gdn__check_object(in, object, keys) || !gdn__refuse_pool(in, object)) return false;
+    if (!gdn__check_object(in, object, keys)) return false;
     if (!gdn__take_resource(in, object, true, &home.resource)) return false;
     if (!gdn__take_word(in, object, "order", orders, &order)) return false;
     home.unordered = order == 1;
+    if (!take_number_of_units(in, object, "capacity", &home.capacity)) return false;
     mark(list, home.resource, 0);
     return gdn__built(in, gdn_cut_add_home(in->cut, in->node, &home)) &&
            load_list(in, object, &holders) && load_list(in, object, &queue);
@@ -156,14 +203,16 @@ static bool load_wait(struct gdn__jsonin *in, const json_t *object, struct list 
     static const char *const keys[] = {"process", "ticket", "resource", "home", "waited_ms",
                                        "mode",    "needs",  "units",    NULL};
     struct gdn_cut_wait wait = {.home = in->party};
+    uint32_t units = 0;
     const json_t *needs = json_object_get(object, "needs");
-    if (!gdn__check_object(in, object, keys) || !gdn__refuse_pool(in, object)) return false;
+    if (!gdn__check_object(in, object, keys)) return false;
     if (!gdn__take_process(in, object, "process", true, &wait.process)) return false;
     if (!take_ticket(in, object, &wait.ticket)) return false;
     if (!gdn__take_resource(in, object, false, &wait.resource)) return false;
     if (!gdn__take_party(in, object, "home", &wait.home)) return false;
     if (!gdn__take_mode(in, object, false, &wait.mode)) return false;
     if (!gdn__take_waited(in, object, &wait.waited_us)) return false;
+    if (!take_number_of_units(in, object, "units", &units)) return false; /* Home knows best. */
     if ((needs == NULL) == (wait.resource == GDN_NONE)) {
         return gdn__refuse(in, "a wait has either 'resource' or 'needs'");
     }
@@ -191,7 +240,7 @@ static bool load_message(struct gdn__jsonin *in, const json_t *object, struct li
     struct gdn_cut_message message = {.mode = 0};
     unsigned verb = 0;
     (void)list; /* A ticket may well be requested and cancelled on one channel. */
-    if (!gdn__check_object(in, object, keys) || !gdn__refuse_pool(in, object)) return false;
+    if (!gdn__check_object(in, object, keys)) return false;
     if (json_object_get(object, "verb") == NULL) {
         return gdn__refuse(in, "the key 'verb' is missing");
     }
@@ -208,6 +257,8 @@ static bool load_message(struct gdn__jsonin *in, const json_t *object, struct li
     if (!take_ticket(in, object, &message.ticket)) return false;
     bool asks = message.verb == GDN_VERB_REQUEST;
     if (!gdn__take_mode(in, object, asks, &message.mode)) return false;
+    if (!take_number_of_units(in, object, "units", &message.units)) return false;
+    if (!asks) message.units = 0; /* Home knows how many a ticket has. */
     message.flags = asks ? extra_flags(object) : 0;
     return gdn__built(in, gdn_cut_add_message(in->cut, in->node, &message));
 }

@@ -80,6 +80,10 @@ static void put_edge(struct render *render, const struct gdn_edge *edge)
     put_optional(render, "home", edge->home == GDN_NONE ? NULL : cut->parties[edge->home].name);
     put_optional(render, "resource", resource);
     put_optional(render, "mode", gdn__edge_mode(render->verdict, edge));
+    if (edge->units != 0) {
+        gdn__jsonout_key(&render->json, "units");
+        gdn__jsonout_integer(&render->json, edge->units);
+    }
     gdn__jsonout_key(&render->json, "waited_ms");
     gdn__jsonout_ms(&render->json, edge->waited_us);
     put_bool(render, "in_flight", edge->in_flight);

@@ -33,7 +33,7 @@ void gdn__show_party(struct gdn__textbuf *out, const gdn_verdict *verdict, uint3
 const char *gdn__edge_mode(const gdn_verdict *verdict, const struct gdn_edge *edge)
 {
     const struct gdn_modes *modes = &verdict->cut->modes;
-    if (edge->home == GDN_NONE || edge->mode >= modes->count) return NULL;
+    if (edge->home == GDN_NONE || edge->units != 0 || edge->mode >= modes->count) return NULL;
     return modes->names[edge->mode];
 }
 

@@ -16,7 +16,7 @@ void gdn__show_party(struct gdn__textbuf *out, const gdn_verdict *verdict, uint3
 /* Append "212 ms", "31.4 s", "17 min" or "5.2 h". */
 void gdn__show_duration(struct gdn__textbuf *out, uint64_t us);
 
-/* The name of an edge's mode; NULL when it names no resource. */
+/* The name of an edge's mode; NULL when it names no resource, or a pool. */
 const char *gdn__edge_mode(const gdn_verdict *verdict, const struct gdn_edge *edge);
 
 /* Append what shows the difference: enough digits of the deadlock's id, 6 or more, to tell it from

@@ -160,6 +160,7 @@ static void add_cell(struct text *text, const struct gdn_edge *edge, enum column
         if (lock && gdn__edge_mode(text->verdict, edge) != NULL) {
             gdn__textbuf_add_shown(cell, gdn__edge_mode(text->verdict, edge));
         }
+        if (lock && edge->units != 0) gdn__textbuf_addf(cell, "%" PRIu32 " of", edge->units);
         return;
     case COLUMN_RESOURCE:
         if (lock) gdn__show_resource(cell, text->verdict, edge->resource);

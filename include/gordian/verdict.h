@@ -45,6 +45,7 @@ struct gdn_edge {
     uint64_t ticket;
     uint32_t home;     /**< Party where the resource lives; GDN_NONE: a direct wait. */
     uint32_t resource; /**< GDN_NONE: a direct wait that names none. */
+    uint32_t units;    /**< Of a pool, that the waiter asks for; 0: mode counts. */
     uint8_t mode;      /**< That the waiter asks for; 0 for a direct wait. */
     uint64_t waited_us;
     bool in_flight; /**< The request had not arrived at home. */

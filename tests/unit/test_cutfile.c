@@ -258,9 +258,12 @@ static void a_saved_cut_gives_the_same_verdict(void **state)
 {
     (void)state;
     static const char *const vectors[] = {
-        "example", "two-processes", "tickets-left-out", "ring-of-three",     "grant-in-flight",
-        "upgrade", "two-deadlocks", "incomplete",       "release-in-flight", "cancel-in-flight",
-        "queued",  "knot",          "intention-modes",  "hostile-names",     "incomplete-deadlock"};
+        "example",          "two-processes",   "tickets-left-out",
+        "ring-of-three",    "grant-in-flight", "upgrade",
+        "two-deadlocks",    "incomplete",      "release-in-flight",
+        "cancel-in-flight", "queued",          "knot",
+        "intention-modes",  "hostile-names",   "incomplete-deadlock",
+        "pool-deadlock",    "pool-busy",       "nested-needs"};
     static const enum gdn__cutfile_form forms[] = {GDN__CUTFILE_BINARY, GDN__CUTFILE_JSON};
     char path[512], vector[128];
     a_path(path, sizeof path, "verdict");

@@ -250,15 +250,23 @@ static void unbalanced_channels_are_refused(void **state)
            "recorded 0");
 }
 
-static void pools_are_not_supported_yet(void **state)
+static void units_are_checked(void **state)
 {
     (void)state;
-    refuse_place(NODE "'resources': [{'resource': 'pool', 'capacity': 3}]}]}",
-                 "f.json: nodes[0].resources[0].capacity: pools of units are not supported by this "
-                 "version of Gordian");
-    refuse_place(NODE "'waits': [{'process': 'T', 'needs': {'resource': 'p', 'units': 2}}]}]}",
-                 "f.json: nodes[0].waits[0].needs.units: pools of units are not supported by this "
-                 "version of Gordian");
+    refuse_place(NODE "'resources': [{'resource': 'p', 'capacity': 0}]}]}",
+                 "f.json: nodes[0].resources[0].capacity: a whole number from 1 to 4294967295 is "
+                 "expected");
+    refuse_place(NODE "'resources': [{'resource': 'p', 'capacity': 3, 'holders': "
+                      "[{'process': 'T', 'units': 4}]}]}]}",
+                 "f.json: nodes[0].resources[0].holders[0].units: more than the capacity, which is "
+                 "3");
+    refuse_place(NODE
+                 "'resources': [{'resource': 'p', 'queue': [{'process': 'T', 'units': 1}]}]}]}",
+                 "f.json: nodes[0].resources[0].queue[0].units: only a resource with 'capacity' "
+                 "has units");
+    refuse_place(NODE "'waits': [{'process': 'T', 'needs': {'resource': 'p', 'units': 0}}]}]}",
+                 "f.json: nodes[0].waits[0].needs.units: a whole number from 1 to 4294967295 is "
+                 "expected");
 }
 
 /* What is refused may have been made to fool the terminal that shows the refusal. */
@@ -399,7 +407,7 @@ int main(void)
         cmocka_unit_test(disagreeing_incarnations_are_refused),
         cmocka_unit_test(channels_are_checked),
         cmocka_unit_test(unbalanced_channels_are_refused),
-        cmocka_unit_test(pools_are_not_supported_yet),
+        cmocka_unit_test(units_are_checked),
         cmocka_unit_test(refusals_are_safe_to_show),
         cmocka_unit_test(long_keys_are_cut_short),
         cmocka_unit_test(truncated_documents_are_refused),

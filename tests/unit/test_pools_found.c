@@ -1,0 +1,593 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Pools on their whole way: a ledger is captured and judged, and then made to go on: whoever may be
+ * granted is, whoever waits for nothing ends. Those who still wait were to be found, no others. */
+#include "analysis_fixture.h"
+#include "capture_fixture.h"
+#include "cutfile_fixture.h"
+
+#include <gordian/verdict.h>
+
+#define PROCESSES 5
+#define RESOURCES 4 /* Two pools, then two locks. */
+#define POOLS     2
+#define ISSUERS   3 /* This node and two peers. */
+#define TICKETS   24
+
+static const char *const processes[PROCESSES] = {"T0", "T1", "T2", "T3", "T4"};
+static const char *const resources[RESOURCES] = {"p", "q", "r", "s"};
+
+/* ---- A small system ---- */
+
+struct asked {
+    uint32_t issuer, process, resource;
+    uint64_t number;
+    uint8_t flags;
+    bool in_flight;
+    struct gdn_message message; /* In flight. */
+};
+
+struct system {
+    gdn_ledger *ledger;
+    uint32_t capacity[POOLS];
+    bool unordered;
+    bool jumps; /* A request in flight may pass others when it arrives. */
+    struct asked asked[TICKETS];
+    size_t count;
+    uint64_t last_number[ISSUERS];
+};
+
+static bool is_held_now(const struct system *s, const struct asked *a)
+{
+    return !a->in_flight && is_held(s->ledger, a->issuer, a->number);
+}
+
+static bool waits_now(const struct system *s, const struct asked *a)
+{
+    if ((a->flags & GDN_REQUEST_NO_WAIT) != 0) return false;
+    return a->in_flight || is_queued(s->ledger, a->issuer, a->number);
+}
+
+static bool holds_something(const struct system *s, uint32_t process, uint32_t resource)
+{
+    for (size_t i = 0; i < s->count; i++) {
+        const struct asked *a = &s->asked[i];
+        if (a->process == process && a->resource == resource && is_held_now(s, a)) return true;
+    }
+    return false;
+}
+
+/* One that waits for a lock asks for no other mode of it meanwhile. */
+static bool asks_already(const struct system *s, uint32_t process, uint32_t resource)
+{
+    for (size_t i = 0; i < s->count; i++) {
+        const struct asked *a = &s->asked[i];
+        bool same = a->process == process && a->resource == resource;
+        if (same && (a->in_flight || is_queued(s->ledger, a->issuer, a->number))) return true;
+    }
+    return false;
+}
+
+static void ask_for(struct system *s, uint64_t *seed, bool in_flight)
+{
+    static const uint8_t flags[] = {GDN_REQUEST_BRIEF, GDN_REQUEST_FRONT, GDN_REQUEST_NO_WAIT};
+    struct asked a = {.issuer = in_flight ? 1 : below(seed, ISSUERS),
+                      .process = below(seed, PROCESSES),
+                      .resource = below(seed, 5) < 3 ? below(seed, POOLS) : below(seed, RESOURCES),
+                      .flags = below(seed, 4) == 0 ? flags[below(seed, 3)] : 0,
+                      .in_flight = in_flight};
+    if (a.resource >= POOLS && asks_already(s, a.process, a.resource)) return;
+    uint32_t units = a.resource < POOLS ? below(seed, s->capacity[a.resource] + 1) : 0;
+    uint8_t mode = below(seed, 2) == 0 ? X : S;
+    if (a.issuer == 0) {
+        struct gdn_request request = {.process = P(processes[a.process]),
+                                      .resource = R(resources[a.resource]),
+                                      .mode = mode,
+                                      .flags = a.flags,
+                                      .units = units};
+        struct gdn_message out;
+        enum gdn_err err = gdn_ledger_request(s->ledger, 0, &request, 0, &a.number, &out);
+        assert_true(err == GDN_OK || err == GDN_ERR_NOT_GRANTABLE);
+        if (err == GDN_OK) s->asked[s->count++] = a;
+        return;
+    }
+    a.number = ++s->last_number[a.issuer];
+    a.message =
+        request_message(processes[a.process], resources[a.resource], a.number, mode, a.flags);
+    a.message.units = units;
+    if (!in_flight && arrive(s->ledger, a.issuer, a.message).type == GDN_EFFECT_NONE) return;
+    bool ahead = (a.flags & GDN_REQUEST_FRONT) != 0 || holds_something(s, a.process, a.resource);
+    s->jumps |= in_flight && (ahead || (a.flags & GDN_REQUEST_NO_WAIT) != 0);
+    s->asked[s->count++] = a;
+}
+
+static bool grant_next(struct system *s, uint32_t resource)
+{
+    struct gdn_ticket_ref next;
+    if (!gdn_ledger_next(s->ledger, R(resources[resource]), &next)) return false;
+    grant(s->ledger, next.issuer, next.number);
+    return true;
+}
+
+static void end_process(struct system *s, uint32_t process)
+{
+    for (uint32_t issuer = 1; issuer < ISSUERS; issuer++) {
+        arrive(s->ledger, issuer, message(GDN_VERB_END, processes[process], "", 0));
+    }
+    end(s->ledger, processes[process]);
+}
+
+/* The same seed makes the same system. */
+static struct system make_system(uint64_t seed)
+{
+    struct system s = {.ledger = gdn_ledger_new(NULL)};
+    assert_non_null(s.ledger);
+    for (uint32_t p = 0; p < POOLS; p++) {
+        s.capacity[p] = 1 + below(&seed, 4);
+        assert_ok(gdn_ledger_set_capacity(s.ledger, R(resources[p]), s.capacity[p]));
+    }
+    s.unordered = below(&seed, 4) == 0;
+    assert_ok(gdn_ledger_set_unordered(s.ledger, R("q"), s.unordered));
+    size_t steps = 6 + below(&seed, TICKETS - 10);
+    for (size_t i = 0; i < steps; i++) {
+        ask_for(&s, &seed, false);
+        for (uint32_t k = below(&seed, 3); k > 0; k--) grant_next(&s, below(&seed, RESOURCES));
+    }
+    for (uint32_t k = below(&seed, 3); k > 0; k--) ask_for(&s, &seed, true);
+    return s;
+}
+
+/* ---- Going on ---- */
+
+static void take_mail(struct system *s)
+{
+    for (size_t i = 0; i < s->count; i++) {
+        struct asked *a = &s->asked[i];
+        if (a->in_flight) (void)arrive(s->ledger, a->issuer, a->message);
+        a->in_flight = false;
+    }
+}
+
+/* At the node @p issuer, or (ISSUERS) anywhere. */
+static bool process_waits(const struct system *s, uint32_t process, uint32_t issuer)
+{
+    for (size_t i = 0; i < s->count; i++) {
+        const struct asked *a = &s->asked[i];
+        if (a->process != process || (issuer != ISSUERS && a->issuer != issuer)) continue;
+        if (waits_now(s, a)) return true;
+    }
+    return false;
+}
+
+static bool give_back_brief(struct system *s)
+{
+    bool changed = false;
+    for (size_t i = 0; i < s->count; i++) {
+        const struct asked *a = &s->asked[i];
+        if ((a->flags & GDN_REQUEST_BRIEF) == 0 || !is_held_now(s, a)) continue;
+        if (process_waits(s, a->process, a->issuer)) continue;
+        if (a->issuer == 0) {
+            cancel(s->ledger, a->number);
+        } else {
+            arrive(s->ledger, a->issuer,
+                   message(GDN_VERB_RELEASE, processes[a->process], resources[a->resource],
+                           a->number));
+        }
+        changed = true;
+    }
+    return changed;
+}
+
+static bool end_the_free(struct system *s)
+{
+    bool changed = false;
+    for (uint32_t p = 0; p < PROCESSES; p++) {
+        bool has = false;
+        struct gdn_entry_view view;
+        for (size_t i = 0; i < s->count; i++) {
+            const struct asked *a = &s->asked[i];
+            has |= a->process == p && gdn_ledger_entry(s->ledger, ref(a->issuer, a->number), &view);
+        }
+        if (!has || process_waits(s, p, ISSUERS)) continue;
+        end_process(s, p);
+        changed = true;
+    }
+    return changed;
+}
+
+/* Those who wait for ever, a bit each. */
+static unsigned go_on(struct system *s)
+{
+    bool changed = true;
+    take_mail(s);
+    while (changed) {
+        changed = give_back_brief(s);
+        for (uint32_t r = 0; r < RESOURCES; r++) {
+            while (grant_next(s, r)) changed = true;
+        }
+        changed |= end_the_free(s);
+    }
+    unsigned stuck = 0;
+    for (uint32_t p = 0; p < PROCESSES; p++) {
+        if (process_waits(s, p, ISSUERS)) stuck |= 1u << p;
+    }
+    return stuck;
+}
+
+/* ---- Judging ---- */
+
+static void add_mail(const struct system *s, gdn_cut *cut, gdn_capture *capture)
+{
+    struct gdn_cut_channel channel = {.peer = party_of(NULL, cut, 1), .incoming = true};
+    assert_ok(gdn_cut_add_channel(cut, 0, &channel));
+    for (size_t i = 0; i < s->count; i++) {
+        const struct gdn_message *sent = &s->asked[i].message;
+        if (!s->asked[i].in_flight) continue;
+        struct gdn_cut_message added = {.verb = sent->verb,
+                                        .process = gdn_cut_process(cut, sent->process, NULL),
+                                        .resource = gdn_cut_resource(cut, sent->resource, NULL),
+                                        .by = GDN_NONE,
+                                        .ticket = sent->number,
+                                        .units = sent->units,
+                                        .mode = sent->mode,
+                                        .flags = sent->flags};
+        assert_ok(gdn_cut_add_message(cut, 0, &added));
+        assert_ok(gdn_capture_resource(capture, sent->resource));
+    }
+}
+
+/* As a node records it, through the bytes of its report and a document. */
+static gdn_cut *record(const struct system *s)
+{
+    gdn_cut *cut = begin_cut(NULL), *decoded, *loaded;
+    gdn_capture *capture;
+    uint8_t *bytes, *again;
+    size_t length, length_again;
+    uint32_t node;
+    assert_ok(gdn_ledger_capture(s->ledger, cut, 0, party_of, NULL, 0, &capture));
+    cut->nodes[0].waits_listed = true;
+    add_mail(s, cut, capture);
+    gdn_capture_free(capture);
+    for (uint32_t i = 1; i < ISSUERS; i++) {
+        assert_ok(gdn_cut_add_node(cut, party_of(NULL, cut, i), &node));
+    }
+
+    assert_ok(gdn_cut_encode(cut, &bytes, &length));
+    assert_ok(gdn_cut_decode(NULL, bytes, length, &decoded, why, sizeof why));
+    assert_ok(gdn_cut_encode(decoded, &again, &length_again));
+    assert_true(length == length_again && memcmp(bytes, again, length) == 0);
+    free(bytes);
+    free(again);
+    char *document = saved_cut(decoded);
+    enum gdn_err err =
+        gdn__cutfile_parse("f.json", document, strlen(document), &loaded, why, sizeof why);
+    if (err != GDN_OK) fail_msg("%s", why);
+    char *second = saved_cut(loaded);
+    assert_string_equal(document, second);
+    free(document);
+    free(second);
+    gdn_cut_free(cut);
+    gdn_cut_free(decoded);
+    return loaded;
+}
+
+static unsigned set_of(const gdn_cut *cut, const uint32_t *listed, size_t count)
+{
+    unsigned set = 0;
+    for (size_t i = 0; i < count; i++) {
+        for (unsigned p = 0; p < PROCESSES; p++) {
+            if (gdn_id_equal(cut->processes[listed[i]].id.id, P(processes[p]).id)) set |= 1u << p;
+        }
+    }
+    return set;
+}
+
+struct found {
+    unsigned stuck, victims;
+    unsigned core[PROCESSES];
+    size_t cores;
+    bool mixed;
+};
+
+static struct found judge_system(const struct system *s)
+{
+    gdn_cut *cut = record(s);
+    gdn_verdict *verdict;
+    struct found found = {0};
+    assert_ok(gdn_analyze(cut, GDN_POLICY_FEWEST_LOCKS, &verdict, why, sizeof why));
+    for (size_t i = 0; i < verdict->deadlock_count; i++) {
+        const struct gdn_deadlock *deadlock = &verdict->deadlocks[i];
+        unsigned core = set_of(cut, deadlock->members, deadlock->member_count);
+        found.core[found.cores++] = core;
+        found.stuck |= core | set_of(cut, deadlock->tail, deadlock->tail_count);
+        found.mixed |= deadlock->model == GDN_MODEL_MIXED;
+        assert_true(deadlock->victim_count + deadlock->reorder_count > 0);
+        for (size_t k = 0; k < deadlock->victim_count; k++) {
+            found.victims |= set_of(cut, &deadlock->victims[k].process, 1);
+        }
+        for (size_t k = 0; k < deadlock->otherwise_count; k++) {
+            found.victims |= set_of(cut, &deadlock->otherwise[k].process, 1);
+        }
+    }
+    gdn_verdict_free(verdict);
+    gdn_cut_free(cut);
+    return found;
+}
+
+static unsigned go_on_without(uint64_t seed, unsigned gone)
+{
+    struct system s = make_system(seed);
+    take_mail(&s);
+    for (uint32_t p = 0; p < PROCESSES; p++) {
+        if ((gone >> p & 1) != 0) end_process(&s, p);
+    }
+    unsigned stuck = go_on(&s);
+    gdn_ledger_free(s.ledger);
+    return stuck;
+}
+
+static const char *check_one(uint64_t seed, bool *deadlocked, bool *mixed)
+{
+    struct system s = make_system(seed);
+    struct found found = judge_system(&s);
+    bool exact = !s.unordered && !s.jumps;
+    unsigned stuck = go_on(&s);
+    gdn_ledger_free(s.ledger);
+    *deadlocked = stuck != 0;
+    *mixed = found.mixed;
+    if ((found.stuck & ~stuck) != 0) return "one who goes on was reported";
+    if (exact && found.stuck != stuck) return "one who is stuck was missed";
+    if (!exact) return NULL;
+    if (go_on_without(seed, found.victims) != 0) return "the victims do not free all";
+    for (size_t i = 0; i < found.cores; i++) {
+        unsigned others = ~found.core[i] & ((1u << PROCESSES) - 1);
+        if (go_on_without(seed, others) != found.core[i]) return "a core goes on by itself";
+    }
+    return NULL;
+}
+
+static void whoever_waits_for_ever_is_found_and_nobody_else(void **state)
+{
+    (void)state;
+    uint64_t first = number_from_environment("GDN_SEED", 20261125);
+    uint64_t runs = number_from_environment("GDN_RUNS", 12000);
+    uint64_t deadlocks = 0, mixed = 0;
+    for (uint64_t run = 0; run < runs; run++) {
+        bool deadlocked, is_mixed;
+        const char *wrong = check_one(first + run, &deadlocked, &is_mixed);
+        if (wrong != NULL) {
+            fail_msg("%s; replay: GDN_SEED=%ju GDN_RUNS=1 build/tests/unit/test_pools_found", wrong,
+                     (uintmax_t)(first + run));
+        }
+        deadlocks += deadlocked;
+        mixed += is_mixed;
+    }
+    assert_true(runs < 1000 || (deadlocks > runs / 5 && deadlocks < runs && mixed > runs / 10));
+}
+
+/* ---- Facts ---- */
+
+#define UNITS(process, units)          "{'process': '" process "', 'units': " units "}"
+#define POOL(capacity, holders, queue) POOL_NAMED("p", "'capacity': " capacity, holders, queue)
+#define POOL_NAMED(name, keys, holders, queue)                                                     \
+    "{'resource': '" name "', " keys ", 'holders': [" holders "], 'queue': [" queue "]}"
+
+static void expect_members(const char *document, const char *members)
+{
+    assert_string_equal(deadlocks_in(document), members);
+}
+
+/* Each has half of the pool and asks for one unit more; of two such units one would do. */
+static void holders_that_all_ask_for_more_are_a_deadlock(void **state)
+{
+    (void)state;
+    const char *document =
+        CUT(AT("n1", POOL("4", UNITS("A", "2") ", " UNITS("B", "2"),
+                          UNITS("A", "1") ", " UNITS("B", "1") ", " UNITS("C", "1"))));
+    struct judged judged = judge(document);
+    const struct gdn_deadlock *deadlock = only(judged);
+    assert_int_equal(deadlock->model, GDN_MODEL_MIXED);
+    assert_string_equal(members_of(judged, deadlock), "A B");
+    assert_string_equal(tail_of(judged, deadlock), "C");
+    assert_int_equal(deadlock->victim_count, 1);
+    assert_int_equal(deadlock->witness[0].units, 1);
+    forget(judged);
+    expect_members(CUT(AT("n1", POOL("5", UNITS("A", "2") ", " UNITS("B", "2"),
+                                     UNITS("A", "1") ", " UNITS("B", "1")))),
+                   "");
+}
+
+/* A small holder comes back, and that is enough for the first in the queue. */
+static void busy_pool_is_no_deadlock(void **state)
+{
+    (void)state;
+    expect_members(CUT(AT("n1", POOL("4", UNITS("A", "3") ", " UNITS("B", "1"),
+                                     UNITS("A", "1") ", " UNITS("C", "4")))),
+                   "");
+}
+
+static void asking_for_more_than_the_others_have_is_a_deadlock_of_one(void **state)
+{
+    (void)state;
+    expect_members(CUT(AT("n1", POOL("4", UNITS("A", "2") ", " UNITS("B", "1"), UNITS("A", "3")))),
+                   "A");
+}
+
+/* Nobody but B has what A needs, though C's unit comes back. */
+static void units_count_with_their_weight(void **state)
+{
+    (void)state;
+    const char *lock = ", {'resource': 'r', 'holders': [{'process': 'A'}], 'queue': "
+                       "[{'process': 'B'}]}";
+    char document[2048];
+    for (int units = 1; units <= 2; units++) {
+        (void)snprintf(document, sizeof document,
+                       "{'format': 'gordian-cut/1', 'nodes': [{'node': 'n1', 'resources': ["
+                       "{'resource': 'p', 'capacity': 3, 'holders': [{'process': 'B', 'units': 2}, "
+                       "{'process': 'C'}], 'queue': [{'process': 'A', 'units': %d}]}%s]}]}",
+                       units, lock);
+        expect_members(document, units == 1 ? "" : "A B");
+    }
+}
+
+/* E's unit is free, but D stands before it and waits for A, which waits for E. Without order there
+ * is no deadlock. */
+static void queue_order_alone_can_close_it(void **state)
+{
+    (void)state;
+    const char *fifo =
+        CUT(AT("n1", POOL("3", UNITS("A", "2"), UNITS("D", "3") ", " UNITS("E", "1")) ", " //
+               RESOURCE("r", HELD("E"), "{'process': 'A'}")));
+    const char *none =
+        CUT(AT("n1", POOL_NAMED("p", "'capacity': 3, 'order': 'none'", UNITS("A", "2"),
+                                UNITS("D", "3") ", " UNITS("E", "1")) ", " //
+               RESOURCE("r", HELD("E"), "{'process': 'A'}")));
+    expect_members(fifo, "A D E");
+    expect_members(none, "");
+}
+
+static void whole_pool_is_a_lock(void **state)
+{
+    (void)state;
+    struct judged judged = judge(
+        CUT(AT("n1", POOL_NAMED("p", "'capacity': 2", UNITS("A", "2"), UNITS("B", "2")) ", " //
+               POOL_NAMED("q", "'capacity': 1", UNITS("B", "1"), UNITS("A", "1")))));
+    const struct gdn_deadlock *deadlock = only(judged);
+    assert_int_equal(deadlock->model, GDN_MODEL_ALL);
+    assert_string_equal(witness_of(judged, deadlock), "A -q> B -p> A");
+    forget(judged);
+}
+
+/* A waits for a unit of p or for D, and D runs. Without that choice it is stuck. */
+static void need_of_a_pool_counts_in_its_formula(void **state)
+{
+    (void)state;
+    static const char *const needs[] = {
+        "{'all': [{'resource': 'p', 'home': 'n1', 'units': 2}]}",
+        "{'any': [{'resource': 'p', 'home': 'n1', 'units': 2}, 'D']}"};
+    for (size_t i = 0; i < 2; i++) {
+        char document[2048];
+        (void)snprintf(document, sizeof document,
+                       "{'format': 'gordian-cut/1', 'nodes': [{'node': 'n1', 'resources': ["
+                       "{'resource': 'p', 'capacity': 2, 'holders': [{'process': 'B'}, "
+                       "{'process': 'C'}], 'queue': [{'process': 'A', 'units': 2, 'ticket': '7'}]}"
+                       "], 'waits': [{'process': 'A', 'ticket': '7', 'needs': %s}, "
+                       "{'process': 'B', 'ticket': '8', 'needs': 'A'}]}]}",
+                       needs[i]);
+        expect_members(document, i == 0 ? "A B" : "");
+    }
+}
+
+/* ---- Mail ---- */
+
+#define PEER FULL("n2", "", "", "")
+
+static void release_of_units_in_flight_counts(void **state)
+{
+    (void)state;
+    static const char document[] = CUT(FULL(
+        "n1",
+        POOL("2",
+             "{'process': 'A', 'ticket': '1'}, {'process': 'B', 'issuer': 'n2', 'ticket': '2'}",
+             "{'process': 'A', 'ticket': '3'}, {'process': 'B', 'issuer': 'n2', 'ticket': '4'}"),
+        WAITS("A", "3", "p", "n1"),
+        FROM("n2", "%s")) ", " FULL("n2", "", WAITS("B", "4", "p", "n1"), ""));
+    char text[4096];
+    (void)snprintf(text, sizeof text, document, "");
+    expect_members(text, "A B");
+    (void)snprintf(text, sizeof text, document, MESSAGE("release", "B", "p", "2"));
+    expect_members(text, "");
+}
+
+/* Home will refuse it on arrival, so B does not wait; three units it would have to wait for. */
+static void request_in_flight_for_more_than_there_is_is_refused(void **state)
+{
+    (void)state;
+    static const char document[] = CUT(FULL(
+        "n1", POOL("3", "{'process': 'A', 'ticket': '1'}", "") ", " RESOURCE("r", HELD("B"), "%s"),
+        WAITS("A", "2", "r", "n1"),
+        FROM("n2", "{'verb': 'request', 'process': 'B', 'resource': 'p', 'ticket': '5', 'units': "
+                   "%d}")) ", " FULL("n2", "", WAITS("B", "5", "p", "n1"), ""));
+    for (int units = 3; units <= 4; units++) {
+        char text[4096];
+        (void)snprintf(text, sizeof text, document, ASKED("A", "2"), units);
+        expect_members(text, units == 3 ? "A B" : "");
+    }
+}
+
+/* ---- Size and memory ---- */
+
+/* Everybody holds one unit and asks for one more, and as many more queue behind. */
+static gdn_cut *clump(uint32_t holders, uint32_t others, const struct gdn_allocator *allocator)
+{
+    gdn_cut *cut = gdn_cut_new(allocator);
+    uint32_t node;
+    assert_ok(gdn_cut_add_node(cut, gdn_cut_party(cut, "n1", 1), &node));
+    struct gdn_cut_home home = {.resource = gdn_cut_resource(cut, R("p"), NULL),
+                                .capacity = holders};
+    assert_ok(gdn_cut_add_home(cut, node, &home));
+    for (uint32_t i = 0; i < holders + others; i++) {
+        gdn_process_id id = {gdn_id_from_counter(gdn_node_named("n1"), i)};
+        struct gdn_cut_holder holder = {
+            .process = gdn_cut_process(cut, id, NULL), .ticket = i + 1, .units = 1};
+        struct gdn_cut_entry entry = {.process = holder.process,
+                                      .ticket = holders + others + i + 1,
+                                      .units = 1 + i % (holders < 7 ? holders : 7)};
+        if (i < holders) assert_ok(gdn_cut_add_holder(cut, node, &holder));
+        assert_ok(gdn_cut_add_entry(cut, node, &entry));
+    }
+    return cut;
+}
+
+/* Drawn edge by edge this would be ten thousand million. */
+static void long_queue_of_a_pool_is_judged(void **state)
+{
+    (void)state;
+    gdn_cut *cut = clump(50000, 50000, NULL);
+    gdn_verdict *verdict;
+    assert_ok(gdn_analyze(cut, GDN_POLICY_NONE, &verdict, why, sizeof why));
+    assert_int_equal(verdict->deadlock_count, 1);
+    assert_int_equal(verdict->deadlocks[0].member_count, 50000);
+    assert_int_equal(verdict->deadlocks[0].tail_count, 50000);
+    gdn_verdict_free(verdict);
+    gdn_cut_free(cut);
+}
+
+static void every_allocation_may_fail(void **state)
+{
+    (void)state;
+    struct faulty faulty = {.allowed = SIZE_MAX};
+    struct gdn_allocator allocator = {faulty_resize, &faulty};
+    gdn_cut *cut = clump(6, 3, &allocator);
+    enum gdn_err err = GDN_ERR_MEMORY;
+    size_t allowed = 0, live = faulty.live;
+    for (; err != GDN_OK; allowed++) {
+        gdn_verdict *verdict;
+        faulty.allowed = allowed;
+        err = gdn_analyze(cut, GDN_POLICY_YOUNGEST, &verdict, why, sizeof why);
+        faulty.allowed = SIZE_MAX;
+        if (err == GDN_OK) gdn_verdict_free(verdict);
+        if (err != GDN_OK) assert_int_equal(err, GDN_ERR_MEMORY);
+        assert_int_equal(faulty.live, live);
+    }
+    assert_true(allowed > 60);
+    gdn_cut_free(cut);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(holders_that_all_ask_for_more_are_a_deadlock),
+        cmocka_unit_test(busy_pool_is_no_deadlock),
+        cmocka_unit_test(asking_for_more_than_the_others_have_is_a_deadlock_of_one),
+        cmocka_unit_test(units_count_with_their_weight),
+        cmocka_unit_test(queue_order_alone_can_close_it),
+        cmocka_unit_test(whole_pool_is_a_lock),
+        cmocka_unit_test(need_of_a_pool_counts_in_its_formula),
+        cmocka_unit_test(release_of_units_in_flight_counts),
+        cmocka_unit_test(request_in_flight_for_more_than_there_is_is_refused),
+        cmocka_unit_test(long_queue_of_a_pool_is_judged),
+        cmocka_unit_test(every_allocation_may_fail),
+        cmocka_unit_test(whoever_waits_for_ever_is_found_and_nobody_else),
+    };
+    return !!cmocka_run_group_tests(tests, NULL, NULL);
+}
