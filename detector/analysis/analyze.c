@@ -218,7 +218,7 @@ static enum gdn_err describe_core(struct analysis *a, uint32_t c)
     if (err == GDN_OK) err = list_members(a, c, &core);
     if (err == GDN_OK) {
         deadlock->model = core.model;
-        err = gdn__witness_find(&core, deadlock, a->why, a->why_bytes);
+        err = gdn__witness_find(&core, deadlock);
     }
     if (err == GDN_OK) err = gdn__reorder_find(&core, deadlock);
     if (err == GDN_OK) join_group(a, c);
@@ -284,6 +284,7 @@ static enum gdn_err name_victims(struct analysis *a, const struct group *group, 
     }
     deadlock->victims = victims;
     deadlock->victim_count = count;
+    deadlock->victims_minimal = group->choice.minimal;
     return gdn__reason_write(a->verdict->names, &a->preference, &group->choice, group->several,
                              deadlock);
 }

@@ -39,10 +39,10 @@ static void say_order(struct sentence *s, const struct gdn__names *names,
 static void say_none(struct sentence *s, const struct gdn__choice *choice)
 {
     if (choice->candidate_count == 0) {
-        say(s, "no member may be aborted");
+        say(s, "no choice left: no member may be aborted");
     } else {
-        say(s, "the %zu of %zu members that may be aborted do not free it", choice->candidate_count,
-            choice->member_count);
+        say(s, "no choice left: the %zu of %zu members that may be aborted do not free it",
+            choice->candidate_count, choice->member_count);
     }
 }
 
@@ -72,7 +72,8 @@ static void say_several(struct sentence *s, const struct gdn__preference *prefer
 {
     char detail[GDN__DETAIL_BYTES];
     say(s, "%zu of %zu%s, %s first", choice->victim_count, choice->member_count,
-        choice->minimal ? " needed" : "", gdn__preference_word(preference->policy));
+        choice->minimal ? " needed" : " (perhaps fewer would do)",
+        gdn__preference_word(preference->policy));
     for (size_t i = 0; i < choice->victim_count && i < DETAILS_MAX; i++) {
         say(s, "%s %s", i == 0 ? ":" : ",",
             gdn__preference_detail(preference, choice->victims[i], detail));

@@ -1,63 +1,70 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "detector/analysis/victims.h"
 
+#include "detector/analysis/quotient.h"
 #include "detector/analysis/reduce.h"
 #include "src/core/mem.h"
 
-/* Steps that are spent on trying all sets of one size, and on pruning; enough for every set of 12
- * candidates in a core of ordinary size. */
-#define TRIAL_WORK_MAX (UINT64_C(1) << 23)
+/* Where needs are not all all-of, sets of one size are tried one after the other: as long as they
+ * are no more than this, counted in tickets and members gone through. */
+#define TRIAL_WORK_MAX (UINT64_C(1) << 21)
 
 /* A process that may be aborted, and the vertices through which others wait for it. */
 struct candidate {
-    uint32_t process;
     size_t first, count; /* In vertices[] of the trial. */
 };
 
 struct trial {
     struct gdn__graph graph;
     struct gdn__reduction reduction;
-    struct candidate *candidates; /* The preferred ones first. */
-    size_t candidate_count;
-    size_t member_count;
+    uint32_t *members; /* Processes: those that may be aborted, the preferred ones first, then the
+                          others. */
+    size_t member_count, candidate_count, ticket_count;
+    struct candidate *candidates;
+    uint32_t *number; /* By vertex: where in members[] its process is; GDN_NONE: it is of none. */
     uint32_t *vertices;
     uint32_t *removed; /* Scratch: vertices of the set under trial. */
-    size_t *chosen;    /* Candidates of the set under trial, in order. */
+    uint32_t *chosen;  /* Candidates of the set under trial, in order. */
     size_t chosen_count;
 };
 
-/* ---- Candidates ---- */
+/* ---- Members ---- */
 
-/* Distinct owners of tickets, all or only those that may be aborted. Every ticket in the graph was
- * issued by a node that answered (RULES 10), so each can be ended by name. */
+/* The owners of tickets. Every ticket in the graph was issued by a node that answered (RULES 10),
+ * so each can be ended by name. */
 static enum gdn_err list_members(struct trial *t, const struct gdn__fold *fold,
-                                 struct gdn__map *seen, uint32_t *processes)
+                                 struct gdn__map *seen)
 {
+    size_t end = t->graph.vertex_count; /* Those that may not be aborted are put here for now. */
+    size_t last = end;
     for (uint32_t v = 0; v < t->graph.vertex_count; v++) {
         if (t->graph.vertices[v].kind != GDN__VERTEX_TICKET) continue;
+        t->ticket_count++;
         uint32_t process = fold->waits[t->graph.vertices[v].ref].process;
         struct gdn__key key = {process, 0};
         if (gdn__map_get(seen, key) != 0) continue;
         if (!gdn__map_put(seen, key, UINTPTR_MAX)) return GDN_ERR_MEMORY;
-        t->member_count++;
-        if (fold->cut->processes[process].abortable) processes[t->candidate_count++] = process;
+        if (fold->cut->processes[process].abortable) {
+            t->members[t->candidate_count++] = process;
+        } else {
+            t->members[--last] = process;
+        }
     }
+    t->member_count = t->candidate_count + (end - last);
+    memmove(&t->members[t->candidate_count], &t->members[last], (end - last) * sizeof *t->members);
     return GDN_OK;
-}
-
-/* seen: process -> 1 + candidate; UINTPTR_MAX: not to be aborted. */
-static size_t candidate_of(const struct trial *t, const struct gdn__map *seen, uint32_t v)
-{
-    if (!gdn__vertex_is_party(&t->graph.vertices[v])) return SIZE_MAX;
-    uintptr_t found = gdn__map_get(seen, (struct gdn__key){t->graph.vertices[v].ref, 0});
-    return found == 0 || found == UINTPTR_MAX ? SIZE_MAX : found - 1;
 }
 
 static void group_vertices(struct trial *t, const struct gdn__map *seen)
 {
     for (uint32_t v = 0; v < t->graph.vertex_count; v++) {
-        size_t c = candidate_of(t, seen, v);
-        if (c != SIZE_MAX) t->candidates[c].count++;
+        const struct gdn__vertex *vertex = &t->graph.vertices[v];
+        uintptr_t found = 0;
+        if (gdn__vertex_is_party(vertex)) {
+            found = gdn__map_get(seen, (struct gdn__key){vertex->ref, 0});
+        }
+        t->number[v] = found == 0 ? GDN_NONE : (uint32_t)(found - 1);
+        if (t->number[v] < t->candidate_count) t->candidates[t->number[v]].count++;
     }
     size_t first = 0;
     for (size_t c = 0; c < t->candidate_count; c++) {
@@ -66,39 +73,40 @@ static void group_vertices(struct trial *t, const struct gdn__map *seen)
         t->candidates[c].count = 0;
     }
     for (uint32_t v = 0; v < t->graph.vertex_count; v++) {
-        size_t c = candidate_of(t, seen, v);
-        if (c == SIZE_MAX) continue;
-        t->vertices[t->candidates[c].first + t->candidates[c].count++] = v;
+        if (t->number[v] >= t->candidate_count) continue;
+        struct candidate *candidate = &t->candidates[t->number[v]];
+        t->vertices[candidate->first + candidate->count++] = v;
     }
 }
 
-static enum gdn_err find_candidates(struct trial *t, const struct gdn__fold *fold,
-                                    const struct gdn__preference *preference)
+static enum gdn_err find_members(struct trial *t, const struct gdn__fold *fold,
+                                 const struct gdn__preference *preference)
 {
     const struct gdn_allocator *memory = &t->graph.memory;
     size_t count = t->graph.vertex_count;
-    struct gdn__map seen;
+    struct gdn__map seen; /* Process -> 1 + number. */
     gdn__map_init(&seen, memory);
-    uint32_t *processes = gdn__alloc(memory, count * sizeof *processes);
+    t->members = gdn__alloc(memory, count * sizeof *t->members);
     t->candidates = gdn__calloc(memory, count * sizeof *t->candidates);
+    t->number = gdn__alloc(memory, count * sizeof *t->number);
     t->vertices = gdn__alloc(memory, count * sizeof *t->vertices);
     t->removed = gdn__alloc(memory, count * sizeof *t->removed);
     t->chosen = gdn__alloc(memory, count * sizeof *t->chosen);
     enum gdn_err err = GDN_ERR_MEMORY;
-    if (processes != NULL && t->candidates != NULL && t->vertices != NULL && t->removed != NULL &&
-        t->chosen != NULL) {
-        err = list_members(t, fold, &seen, processes);
+    if (t->members != NULL && t->candidates != NULL && t->number != NULL && t->vertices != NULL &&
+        t->removed != NULL && t->chosen != NULL) {
+        err = list_members(t, fold, &seen);
     }
     if (err == GDN_OK) {
-        gdn__preference_sort(preference, processes, t->candidate_count);
-        for (size_t c = 0; err == GDN_OK && c < t->candidate_count; c++) {
-            t->candidates[c].process = processes[c];
-            struct gdn__key key = {processes[c], 0};
-            if (!gdn__map_put(&seen, key, c + 1)) err = GDN_ERR_MEMORY;
+        gdn__preference_sort(preference, t->members, t->candidate_count);
+        gdn__preference_sort(preference, t->members + t->candidate_count,
+                             t->member_count - t->candidate_count);
+        for (size_t m = 0; err == GDN_OK && m < t->member_count; m++) {
+            struct gdn__key key = {t->members[m], 0};
+            if (!gdn__map_put(&seen, key, m + 1)) err = GDN_ERR_MEMORY;
         }
     }
     if (err == GDN_OK) group_vertices(t, &seen);
-    gdn__free(memory, processes);
     gdn__map_fini(&seen);
     return err;
 }
@@ -127,9 +135,11 @@ static bool chosen_free(struct trial *t)
     return is_freed_without(t, SIZE_MAX);
 }
 
+/* What reducing once counts for. Not the size of the graph: how many hubs a queue is drawn with may
+ * depend on the order in which its holders are listed, and what is chosen must not. */
 static uint64_t step_cost(const struct trial *t)
 {
-    return (uint64_t)t->graph.vertex_count + gdn__graph_edge_count(&t->graph);
+    return (uint64_t)t->ticket_count + t->member_count;
 }
 
 /* ---- All sets of one size, the preferred ones first ---- */
@@ -160,7 +170,7 @@ static bool next_set(struct trial *t)
 static bool try_size(struct trial *t, size_t size)
 {
     t->chosen_count = size;
-    for (size_t i = 0; i < size; i++) t->chosen[i] = i;
+    for (size_t i = 0; i < size; i++) t->chosen[i] = (uint32_t)i;
     do {
         if (chosen_free(t)) return true;
     } while (next_set(t));
@@ -170,12 +180,12 @@ static bool try_size(struct trial *t, size_t size)
 /* With one victim found, how many others would have done, and the next best of them. */
 static void count_alone(struct trial *t, struct gdn__choice *choice)
 {
-    size_t best = t->chosen[0];
+    uint32_t best = t->chosen[0];
     choice->alone_count = 1;
     while (next_set(t)) {
         if (!chosen_free(t)) continue;
         if (choice->alone_count++ == 1) {
-            choice->runner_up = t->candidates[t->chosen[0]].process;
+            choice->runner_up = t->members[t->chosen[0]];
         }
     }
     t->chosen[0] = best;
@@ -230,7 +240,7 @@ static void choose_greedily(struct trial *t, struct remainder *r)
     for (size_t c = 0; !freed && c < t->candidate_count; c++) {
         if (is_gone(t, r, c)) continue;
         size_t count = add_vertices(t, c, 0);
-        t->chosen[t->chosen_count++] = c;
+        t->chosen[t->chosen_count++] = (uint32_t)c;
         freed = gdn__reduce_further(&t->reduction, t->removed, count);
         trim(t, r);
     }
@@ -273,8 +283,24 @@ static enum gdn_err choose_from_many(struct trial *t)
 static bool all_free(struct trial *t)
 {
     t->chosen_count = t->candidate_count;
-    for (size_t i = 0; i < t->candidate_count; i++) t->chosen[i] = i;
+    for (size_t i = 0; i < t->candidate_count; i++) t->chosen[i] = (uint32_t)i;
     return chosen_free(t);
+}
+
+/* Where all needs are all-of, freeing the core is breaking its cycles. */
+static enum gdn_err choose_by_cycles(struct trial *t, struct gdn__choice *choice, bool *done)
+{
+    struct gdn__quotient quotient;
+    *done = false;
+    enum gdn_err err = gdn__quotient_init(&quotient, &t->graph, t->number,
+                                          (uint32_t)t->member_count, (uint32_t)t->candidate_count);
+    if (err == GDN_OK && quotient.drawn) {
+        err = gdn__breaker_find(&t->graph.memory, &quotient.digraph, t->chosen, &t->chosen_count,
+                                &choice->minimal);
+        *done = err == GDN_OK && chosen_free(t);
+    }
+    gdn__quotient_fini(&quotient, &t->graph.memory);
+    return err;
 }
 
 static enum gdn_err choose(struct trial *t, struct gdn__choice *choice)
@@ -283,13 +309,19 @@ static enum gdn_err choose(struct trial *t, struct gdn__choice *choice)
         t->chosen_count = 0;
         return GDN_OK;
     }
-    for (size_t size = 1; size <= t->candidate_count && may_try_size(t, size); size++) {
-        if (!try_size(t, size)) continue;
+    if (may_try_size(t, 1) && try_size(t, 1)) {
         choice->minimal = true;
-        if (size == 1) count_alone(t, choice);
+        count_alone(t, choice);
         return GDN_OK;
     }
-    enum gdn_err err = choose_from_many(t);
+    bool done;
+    enum gdn_err err = choose_by_cycles(t, choice, &done);
+    if (err != GDN_OK || done) return err;
+    for (size_t size = 2; size <= t->candidate_count && may_try_size(t, size); size++) {
+        choice->minimal = try_size(t, size);
+        if (choice->minimal) return GDN_OK;
+    }
+    err = choose_from_many(t);
     choice->minimal = t->chosen_count == 1;
     return err;
 }
@@ -302,7 +334,7 @@ static enum gdn_err hand_out(const struct trial *t, struct gdn__choice *choice)
     if (choice->victims == NULL) return GDN_ERR_MEMORY;
     choice->victim_count = t->chosen_count;
     for (size_t i = 0; i < t->chosen_count; i++) {
-        choice->victims[i] = t->candidates[t->chosen[i]].process;
+        choice->victims[i] = t->members[t->chosen[i]];
     }
     return GDN_OK;
 }
@@ -317,13 +349,15 @@ enum gdn_err gdn__victims_choose(const struct gdn__fold *fold, const struct gdn_
     enum gdn_err err = gdn__graph_part(stuck, vertices, count, place, &t.graph);
     if (err != GDN_OK) return err;
     err = gdn__reduction_init(&t.reduction, &t.graph);
-    if (err == GDN_OK) err = find_candidates(&t, fold, preference);
+    if (err == GDN_OK) err = find_members(&t, fold, preference);
     if (err == GDN_OK) err = choose(&t, choice);
     if (err == GDN_OK) err = hand_out(&t, choice);
 
     const struct gdn_allocator memory = t.graph.memory;
     gdn__reduction_fini(&t.reduction);
+    gdn__free(&memory, t.members);
     gdn__free(&memory, t.candidates);
+    gdn__free(&memory, t.number);
     gdn__free(&memory, t.vertices);
     gdn__free(&memory, t.removed);
     gdn__free(&memory, t.chosen);

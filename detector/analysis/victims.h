@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Whom to abort: a small set of members whose removal frees the core, checked by reducing again
  * without them. Removing a process satisfies the links to it and nothing else (RULES 1). A function
- * of the core and the policy alone, so that any number of detectors agree. */
+ * of the core and the policy alone, so that any number of detectors agree.
+ *
+ *     one that does alone      tried one after the other
+ *     all needs all-of         breaking cycles (breaker.h): up to GDN__BREAKER_EXACT_MAX members
+ *                              the fewest, beyond a few
+ *     others                   sets of two, three ... tried one after the other while that is
+ *                              little work, then greedily by preference */
 #ifndef GDN_ANALYSIS_VICTIMS_H
 #define GDN_ANALYSIS_VICTIMS_H
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "detector/analysis/witness.h"
 
-#include "detector/analysis/cores.h"
+#include "detector/analysis/cycle.h"
 #include "detector/analysis/names.h"
 #include "src/core/mem.h"
 #include <stdlib.h>
 
-/* How many edges are looked at in search of the shortest cycle before the best one so far is
- * taken; the cycle through the first ticket is always found. */
+/* The search for the shortest cycle looks at no more tickets than these, counted for each start
+ * anew, before the best one so far is taken; the cycle through the first ticket is always found. */
 #define CYCLE_WORK_MAX (UINT32_C(1) << 20)
 
 /* No person reads more edges than these; only cores without a cycle to show can have them. */
@@ -76,17 +76,6 @@ static enum gdn_err next_step(struct gdn__core *core, const uint32_t *distance, 
     return best->next == GDN_NONE ? GDN_ERR_SYSTEM : GDN_OK;
 }
 
-static uint32_t nearest_after(const struct gdn__core *core, const uint32_t *distance,
-                              uint32_t ticket)
-{
-    const struct gdn__graph *graph = &core->graph;
-    uint32_t nearest = UINT32_MAX;
-    for (uint32_t e = graph->first[ticket]; e < graph->first[ticket + 1]; e++) {
-        if (distance[graph->to[e]] < nearest) nearest = distance[graph->to[e]];
-    }
-    return nearest;
-}
-
 static enum gdn_err walk(struct gdn__core *core, const uint32_t *distance, uint32_t start,
                          struct gdn_edge *edges, size_t length)
 {
@@ -104,22 +93,20 @@ static enum gdn_err walk(struct gdn__core *core, const uint32_t *distance, uint3
     return err;
 }
 
-/* The starts are tried in the order of people, so the cycle begins at its first waiter by name. */
-static enum gdn_err find_cycle(struct gdn__core *core, struct gdn_deadlock *deadlock, char *why,
-                               size_t why_bytes)
+/* The starts are tried in the order of people, so the cycle begins at its first waiter by name. How
+ * many are tried must not depend on how the core is drawn. */
+static enum gdn_err find_cycle(struct gdn__core *core, struct gdn_deadlock *deadlock)
 {
     const struct gdn_allocator *memory = &core->graph.memory;
-    size_t size = core->graph.vertex_count + gdn__graph_edge_count(&core->graph);
-    size_t starts = 1 + CYCLE_WORK_MAX / size;
+    size_t starts = 1 + CYCLE_WORK_MAX / core->ticket_count;
     if (starts > core->ticket_count) starts = core->ticket_count;
     uint32_t *distance = gdn__alloc(memory, core->graph.vertex_count * sizeof *distance);
     if (distance == NULL) return GDN_ERR_MEMORY;
 
-    uint32_t start;
+    uint32_t start, length;
     enum gdn_err err =
-        gdn__cores_cycle(&core->graph, core->tickets, starts, &start, distance, why, why_bytes);
+        gdn__cycle_find(&core->graph, core->tickets, starts, &start, distance, &length);
     if (err == GDN_OK) {
-        size_t length = 1 + (size_t)nearest_after(core, distance, start);
         deadlock->witness = gdn__alloc(memory, length * sizeof *deadlock->witness);
         if (deadlock->witness == NULL) err = GDN_ERR_MEMORY;
         if (err == GDN_OK) err = walk(core, distance, start, deadlock->witness, length);
@@ -183,9 +170,7 @@ static enum gdn_err find_all(struct gdn__core *core, struct gdn_deadlock *deadlo
     return err;
 }
 
-enum gdn_err gdn__witness_find(struct gdn__core *core, struct gdn_deadlock *deadlock, char *why,
-                               size_t why_bytes)
+enum gdn_err gdn__witness_find(struct gdn__core *core, struct gdn_deadlock *deadlock)
 {
-    bool is_cycle = core->model == GDN_MODEL_ALL;
-    return is_cycle ? find_cycle(core, deadlock, why, why_bytes) : find_all(core, deadlock);
+    return core->model == GDN_MODEL_ALL ? find_cycle(core, deadlock) : find_all(core, deadlock);
 }

@@ -7,7 +7,6 @@
 #include "detector/analysis/core.h"
 
 /* Sets witness and witness_count of @p deadlock, whose allocator is the cut's. */
-GDN_MUST_USE enum gdn_err gdn__witness_find(struct gdn__core *core, struct gdn_deadlock *deadlock,
-                                            char *why, size_t why_bytes);
+GDN_MUST_USE enum gdn_err gdn__witness_find(struct gdn__core *core, struct gdn_deadlock *deadlock);
 
 #endif

@@ -86,7 +86,9 @@ struct gdn_deadlock {
                                      when none was asked for, when those that may be aborted do
                                      not free it, or when reorder says how to. */
     size_t victim_count;
-    char *victim_reason;         /**< "youngest of 2: started …", or why none; never NULL. */
+    bool victims_minimal; /**< Proved: no fewer would do. Else a heuristic found them: the core has
+                             more than 64 members, or the search took too long. */
+    char *victim_reason;  /**< "youngest of 2: started …", or why none; never NULL. */
     struct gdn_reorder *reorder; /**< Where queue order alone closes the core: all of these
                                       together free it, whatever the policy. */
     size_t reorder_count;

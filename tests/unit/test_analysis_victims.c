@@ -88,7 +88,7 @@ static void who_may_not_be_aborted_is_not(void **state)
     forget(j);
     j = judge(CUT_OF(FIXED("T2") ", " FIXED("T1"), AT("n1", CROSSED)));
     assert_string_equal(victims_of(j, only(j)), "");
-    assert_string_equal(only(j)->victim_reason, "no member may be aborted");
+    assert_string_equal(only(j)->victim_reason, "no choice left: no member may be aborted");
     forget(j);
 }
 
@@ -103,7 +103,7 @@ static void no_victim_is_named_where_none_would_do(void **state)
     assert_string_equal(members_of(j, only(j)), "T1 T2 T3");
     assert_string_equal(victims_of(j, only(j)), "");
     assert_string_equal(only(j)->victim_reason,
-                        "the 1 of 3 members that may be aborted do not free it");
+                        "no choice left: the 1 of 3 members that may be aborted do not free it");
     forget(j);
 }
 
@@ -118,6 +118,7 @@ static void three_that_upgrade_need_two_victims(void **state)
                                  ASKED("T1", "1") ", " ASKED("T2", "2") ", " ASKED("T3", "3")))));
     assert_string_equal(members_of(j, only(j)), "T1 T2 T3");
     assert_string_equal(victims_of(j, only(j)), "T2@n1/2 T3@n1/3");
+    assert_true(only(j)->victims_minimal);
     assert_string_equal(only(j)->victim_reason,
                         "2 of 3 needed, youngest first: started 2026-01-03T00:00:00Z, started "
                         "2026-01-02T00:00:00Z");
