@@ -54,6 +54,7 @@ static bool learn_holds(struct state *s)
     if (s->holds_known) return true;
     for (size_t i = 0; i < s->fold->hold_count; i++) {
         const struct gdn__hold *hold = &s->fold->holds[i];
+        if (hold->queued) continue;
         struct gdn__key key = gdn__pair(hold->process, s->fold->homes[hold->home].resource, 0);
         if (gdn__map_get(&s->hold_of, key) == UNCERTAIN) continue;
         if (!gdn__map_put(&s->hold_of, key, hold->uncertain ? UNCERTAIN : CERTAIN)) return false;

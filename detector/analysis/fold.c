@@ -84,6 +84,14 @@ static enum gdn_err open_home(struct gdn__fold *fold, uint32_t party, uint32_t r
     return GDN_OK;
 }
 
+static enum gdn_err add_hold(struct gdn__fold *fold, const struct gdn__hold *hold)
+{
+    enum gdn_err err =
+        make_room(fold, &fold->holds, fold->hold_count, &fold->hold_capacity, sizeof *fold->holds);
+    if (err == GDN_OK) fold->holds[fold->hold_count++] = *hold;
+    return err;
+}
+
 static enum gdn_err take_holder(struct gdn__fold *fold, uint32_t home,
                                 const struct gdn_cut_holder *holder)
 {
@@ -93,18 +101,14 @@ static enum gdn_err take_holder(struct gdn__fold *fold, uint32_t home,
         gdn__mail_drops_hold(&fold->mail, party, fold->homes[home].resource, holder)) {
         return GDN_OK;
     }
-    enum gdn_err err =
-        make_room(fold, &fold->holds, fold->hold_count, &fold->hold_capacity, sizeof *fold->holds);
-    if (err != GDN_OK) return err;
-    fold->holds[fold->hold_count++] =
-        (struct gdn__hold){.process = holder->process,
-                           .issuer = issuer,
-                           .home = home,
-                           .units = holder->units,
-                           .mode = holder->mode,
-                           .brief = holder->brief,
-                           .uncertain = !gdn__mail_is_certain(&fold->mail, issuer, party)};
-    return GDN_OK;
+    struct gdn__hold hold = {.process = holder->process,
+                             .issuer = issuer,
+                             .home = home,
+                             .units = holder->units,
+                             .mode = holder->mode,
+                             .brief = holder->brief,
+                             .uncertain = !gdn__mail_is_certain(&fold->mail, issuer, party)};
+    return add_hold(fold, &hold);
 }
 
 /* A queue entry whose issuer does not list its waits is the only word of that wait. */
@@ -138,6 +142,19 @@ static enum gdn_err add_place(struct gdn__fold *fold, struct gdn__place *place)
     return err;
 }
 
+/* It may have been given up unseen, so it is no place; but it may be granted, and cover what else
+ * its process asks for here. */
+static enum gdn_err add_uncertain(struct gdn__fold *fold, const struct gdn__place *place)
+{
+    struct gdn__hold hold = {.process = place->process,
+                             .issuer = place->issuer,
+                             .home = place->home,
+                             .mode = place->mode,
+                             .uncertain = true,
+                             .queued = true};
+    return add_hold(fold, &hold);
+}
+
 static enum gdn_err take_entry(struct gdn__fold *fold, uint32_t home,
                                const struct gdn_cut_entry *entry)
 {
@@ -156,7 +173,7 @@ static enum gdn_err take_entry(struct gdn__fold *fold, uint32_t home,
     if (!gdn__mail_is_certain(&fold->mail, place.issuer, party)) {
         const struct gdn_cut_node *issuer = gdn__mail_report(&fold->mail, place.issuer);
         if (issuer == NULL || !issuer->waits_listed) fold->waiting[place.process] = true;
-        return GDN_OK;
+        return add_uncertain(fold, &place);
     }
     return add_place(fold, &place);
 }
@@ -195,12 +212,14 @@ static enum gdn_err take_request(struct gdn__fold *fold, struct gdn__place *plac
                                  uint32_t resource, size_t position)
 {
     if ((place->flags & GDN_REQUEST_NO_WAIT) != 0) return GDN_OK;
-    if (!gdn__mail_is_certain(&fold->mail, place->issuer, party) ||
-        gdn__mail_ends_ticket(&fold->mail, party, place->process, place->issuer, place->number,
+    if (gdn__mail_ends_ticket(&fold->mail, party, place->process, place->issuer, place->number,
                               position)) {
         return GDN_OK;
     }
     enum gdn_err err = open_home(fold, party, resource, &place->home);
+    if (err == GDN_OK && !gdn__mail_is_certain(&fold->mail, place->issuer, party)) {
+        return add_uncertain(fold, place);
+    }
     if (err != GDN_OK || !admit_units(&fold->homes[place->home], &place->units)) return err;
     return add_place(fold, place);
 }

@@ -51,6 +51,7 @@ struct gdn__hold {
     bool brief;
     bool uncertain; /* It may have been given up unseen (RULES 10): it blocks nobody, but its own
                        process may still be covered by it. */
+    bool queued;    /* Not held yet: an uncertain request, for what it may cover. */
 };
 
 struct gdn__home {

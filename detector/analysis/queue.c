@@ -3,6 +3,7 @@
 
 #include "detector/analysis/poolqueue.h"
 #include "src/core/mem.h"
+#include <string.h>
 
 /* Shorter runs of items are linked one by one. */
 #define BLOCK_SMALLEST 8
@@ -13,7 +14,23 @@ struct item {
     uint32_t to, info; /* The link to it. */
     uint32_t previous; /* 1 + the item of the same process before it, in the same view; 0: none. */
     uint8_t mode;
-    bool blocks; /* false: entries after it pass it by. */
+    bool blocks;                /* false: entries after it pass it by. */
+    bool comes;                 /* A place that will be a hold before its process goes on ... */
+    struct gdn__blockers waits; /* ... once these let it. */
+};
+
+/* The last places that a request in one mode must wait for: of whom, and the last of another. From
+ * 1; 0: none. */
+struct latest {
+    uint32_t process;
+    uint32_t at, at_of_another;
+};
+
+/* A place in flight that will stand before all that is queued. */
+struct ahead {
+    uint8_t mode;
+    struct gdn__blockers waits;
+    uint32_t next; /* 1 + the next one of its process; 0: none. */
 };
 
 /* One link to all the conflicting items before @c upto. */
@@ -28,7 +45,9 @@ struct own {
     uint32_t last;    /* 1 + its last hold or recorded place. */
     uint32_t channel; /* The channel that last_in_flight is of. */
     uint32_t last_in_flight;
+    uint32_t ahead; /* 1 + its first in ahead[]; 0: none. */
     uint16_t held_modes;
+    uint16_t coming_modes; /* Of its places so far: what they may come to hold. */
 };
 
 struct state {
@@ -45,10 +64,14 @@ struct state {
     uint32_t channel;  /* and which one that is; 0: still among the recorded. */
     struct item *items;
     size_t item_count, item_capacity;
+    struct ahead *ahead;
+    size_t ahead_count, ahead_capacity;
     struct prefix plain[GDN_MODES_MAX];     /* Recorded places wait for all items before them. */
     struct prefix front[GDN_MODES_MAX];     /* Some wait for the holds alone. */
     struct prefix in_flight[GDN_MODES_MAX]; /* Of the channel under way. */
     uint32_t in_flight_known;               /* Bit m: in_flight[m] has begun. */
+    struct latest latest[GDN_MODES_MAX];    /* Of what a place looked at now can see, */
+    struct latest latest_recorded[GDN_MODES_MAX]; /* and of the recorded ones. */
 
     /* Of all homes. */
     struct gdn__map own_prefix_of; /* See own_prefix(); -> 1 + index in own_prefixes[]. */
@@ -266,13 +289,78 @@ static enum gdn_err prefix_in_flight(struct state *s, uint8_t mode, struct prefi
 
 /* A conversion or a request for the front, while it is in flight, waits for the holders alone: it
  * will stand before the others (RULES 2). */
+static bool will_be_ahead(const struct gdn__place *place, const struct own *own)
+{
+    return place->channel != 0 && (own->held_modes != 0 || (place->flags & GDN_REQUEST_FRONT) != 0);
+}
+
 static enum view view_of(const struct state *s, const struct gdn__place *place,
                          const struct own *own)
 {
     if (s->fold->homes[s->home].unordered) return VIEW_FRONT;
     if (place->channel == 0) return VIEW_RECORDED;
-    bool ahead = own->held_modes != 0 || (place->flags & GDN_REQUEST_FRONT) != 0;
-    return ahead ? VIEW_FRONT : VIEW_IN_FLIGHT;
+    return will_be_ahead(place, own) ? VIEW_FRONT : VIEW_IN_FLIGHT;
+}
+
+static bool covers(const struct state *s, uint16_t modes, uint8_t mode)
+{
+    return modes != 0 && gdn_modes_cover(&s->fold->cut->modes, modes, mode);
+}
+
+static uint16_t bit_of(uint8_t mode)
+{
+    return (uint16_t)(1u << mode);
+}
+
+/* The last item of another process that a request in @p mode of @p process must wait for, from 1;
+ * 0: none but holds. */
+static uint32_t latest_conflict(const struct state *s, uint32_t process, uint8_t mode)
+{
+    const struct latest *latest = &s->latest[mode];
+    return latest->process != process ? latest->at : latest->at_of_another;
+}
+
+/* What the process's nearest place that decides when this one is served waits for: one whose grant
+ * covers it, behind which others stand (item @p conflict); or covers it together with what the
+ * process holds, for which the others wait as well; or one in the same mode with nobody in between,
+ * which is in the same situation. NULL: none. The walks of one process add up to its places, once
+ * for each mode: a place covers its like. */
+static const struct gdn__blockers *covering_place(const struct state *s, const struct own *own,
+                                                  uint8_t mode, uint32_t conflict)
+{
+    for (uint32_t at = last_seen(s, own); at > s->holds; at = s->items[at - 1].previous) {
+        const struct item *item = &s->items[at - 1];
+        if (at > conflict && item->mode == mode) return &item->waits;
+        if (!item->comes || !covers(s, own->held_modes | bit_of(item->mode), mode)) continue;
+        if (at < conflict || !covers(s, bit_of(item->mode), mode)) return &item->waits;
+    }
+    return NULL;
+}
+
+static const struct gdn__blockers *covering_ahead(const struct state *s, const struct own *own,
+                                                  uint8_t mode)
+{
+    for (uint32_t at = own->ahead; at != 0; at = s->ahead[at - 1].next) {
+        const struct ahead *ahead = &s->ahead[at - 1];
+        if (covers(s, own->held_modes | bit_of(ahead->mode), mode)) return &ahead->waits;
+    }
+    return NULL;
+}
+
+/* What its process awaits before this would cover it. Where others stand between, they wait for
+ * that, so this one cannot be served before it, and waits for no more than it does (RULES 2). */
+static bool is_covered(const struct state *s, const struct gdn__place *place, const struct own *own,
+                       struct gdn__blockers *blockers)
+{
+    uint32_t conflict = latest_conflict(s, place->process, place->mode);
+    const struct gdn__blockers *waits = NULL;
+    if (conflict == 0) return false;
+    if (covers(s, own->held_modes | own->coming_modes, place->mode)) {
+        waits = covering_place(s, own, place->mode, conflict);
+    }
+    if (waits == NULL) waits = covering_ahead(s, own, place->mode);
+    if (waits != NULL) *blockers = *waits;
+    return waits != NULL;
 }
 
 static enum gdn_err find_blockers(struct state *s, const struct gdn__place *place,
@@ -280,12 +368,10 @@ static enum gdn_err find_blockers(struct state *s, const struct gdn__place *plac
 {
     *blockers = (struct gdn__blockers){.to = GDN_NONE};
     const struct own *own = own_of(s, place->process);
-    const gdn_cut *cut = s->fold->cut;
-    if (own->held_modes != 0 && gdn_modes_cover(&cut->modes, own->held_modes, place->mode)) {
-        return GDN_OK;
-    }
+    if (covers(s, own->held_modes, place->mode)) return GDN_OK;
     uint8_t mode = place->mode;
     enum view view = view_of(s, place, own);
+    if (view != VIEW_FRONT && is_covered(s, place, own, blockers)) return GDN_OK;
     uint32_t end = view == VIEW_FRONT ? s->holds : (uint32_t)s->item_count;
     uint32_t last = last_seen(s, own);
     struct prefix found = empty_prefix;
@@ -338,25 +424,57 @@ static enum gdn_err add_hold(struct state *s, const struct gdn__hold *hold)
     return add_item(s, item, hold->issuer, hold->brief);
 }
 
+/* Its process cannot go on without a grant here. */
+static bool is_awaited(const struct state *s, const struct gdn__place *place)
+{
+    return place->wait != 0 && !s->fold->waits[place->wait - 1].optional;
+}
+
 /* An entry of a wait that other needs may end leaves the queue then: it blocks nobody here. */
 static bool is_passed_by(const struct state *s, const struct gdn__place *place)
 {
     return place->wait != 0 && s->fold->waits[place->wait - 1].optional;
 }
 
-static enum gdn_err add_place(struct state *s, const struct gdn__place *place, bool blocked)
+/* The last item is a place. */
+static void note_latest(struct state *s)
 {
+    const struct item *item = &s->items[s->item_count - 1];
+    for (uint8_t mode = 0; mode < s->fold->cut->modes.count; mode++) {
+        struct latest *latest = &s->latest[mode];
+        if (!conflicts(s, mode, item)) continue;
+        if (latest->process != item->process) {
+            latest->at_of_another = latest->at;
+            latest->process = item->process;
+        }
+        latest->at = (uint32_t)s->item_count;
+    }
+}
+
+static enum gdn_err add_place(struct state *s, const struct gdn__place *place,
+                              const struct gdn__blockers *waits)
+{
+    bool blocked = waits->to != GDN_NONE;
     struct item item = {.process = place->process,
                         .info = blocked ? GDN__INFO_QUEUED : 0,
                         .mode = place->mode,
-                        .blocks = !is_passed_by(s, place)};
-    return add_item(s, item, place->issuer, (place->flags & GDN_REQUEST_BRIEF) != 0);
+                        .blocks = !is_passed_by(s, place),
+                        .comes = !blocked || is_awaited(s, place),
+                        .waits = *waits};
+    if (item.comes) own_of(s, place->process)->coming_modes |= bit_of(place->mode);
+    enum gdn_err err = add_item(s, item, place->issuer, (place->flags & GDN_REQUEST_BRIEF) != 0);
+    if (err == GDN_OK) note_latest(s);
+    return err;
 }
 
 static void enter_channel(struct state *s, uint32_t channel)
 {
     if (channel == s->channel) return;
-    if (s->channel == 0) s->recorded = (uint32_t)s->item_count;
+    if (s->channel == 0) {
+        s->recorded = (uint32_t)s->item_count;
+        memcpy(s->latest_recorded, s->latest, sizeof s->latest);
+    }
+    memcpy(s->latest, s->latest_recorded, sizeof s->latest);
     s->channel = channel;
     s->flight = (uint32_t)s->item_count;
     s->in_flight_known = 0;
@@ -365,17 +483,37 @@ static void enter_channel(struct state *s, uint32_t channel)
 static void enter_home(struct state *s, uint32_t home)
 {
     s->home = home;
-    s->item_count = 0;
+    s->item_count = s->ahead_count = 0;
     s->channel = 0;
     s->recorded = s->flight = s->holds = 0;
+    memset(s->latest, 0, sizeof s->latest);
     for (uint32_t m = 0; m < s->fold->cut->modes.count; m++) {
         s->plain[m] = s->front[m] = empty_prefix;
     }
 }
 
+/* What will stand before the queue is looked at first, for what it may cover there. */
+static enum gdn_err add_ahead(struct state *s, const struct gdn__place *place)
+{
+    struct own *own = own_of(s, place->process);
+    struct ahead ahead = {.mode = place->mode};
+    if (!will_be_ahead(place, own) || s->fold->homes[s->home].unordered) return GDN_OK;
+    enum gdn_err err = find_blockers(s, place, &ahead.waits);
+    if (err != GDN_OK || (ahead.waits.to != GDN_NONE && !is_awaited(s, place))) return err;
+    if (!gdn__grow(&s->graph->memory, &s->ahead, s->ahead_count, &s->ahead_capacity,
+                   sizeof *s->ahead)) {
+        return GDN_ERR_MEMORY;
+    }
+    ahead.next = own->ahead;
+    s->ahead[s->ahead_count++] = ahead;
+    own->ahead = (uint32_t)s->ahead_count;
+    return GDN_OK;
+}
+
 static enum gdn_err build_home(struct state *s, uint32_t h, struct gdn__blockers *blockers)
 {
     const struct gdn__home *home = &s->fold->homes[h];
+    const struct gdn__place *places = s->fold->places + home->place_first;
     enum gdn_err err = GDN_OK;
     if (home->place_count == 0) return GDN_OK;
     enter_home(s, h);
@@ -383,12 +521,12 @@ static enum gdn_err build_home(struct state *s, uint32_t h, struct gdn__blockers
         err = add_hold(s, &s->fold->holds[home->hold_first + i]);
     }
     s->holds = (uint32_t)s->item_count;
+    for (size_t i = 0; err == GDN_OK && i < home->place_count; i++) err = add_ahead(s, &places[i]);
     for (size_t i = 0; err == GDN_OK && i < home->place_count; i++) {
-        const struct gdn__place *place = &s->fold->places[home->place_first + i];
         struct gdn__blockers *found = &blockers[home->place_first + i];
-        enter_channel(s, place->channel);
-        err = find_blockers(s, place, found);
-        if (err == GDN_OK) err = add_place(s, place, found->to != GDN_NONE);
+        enter_channel(s, places[i].channel);
+        err = find_blockers(s, &places[i], found);
+        if (err == GDN_OK) err = add_place(s, &places[i], found);
     }
     return err;
 }
@@ -413,6 +551,7 @@ enum gdn_err gdn__queue_build(const struct gdn__fold *fold, struct gdn__graph *g
     gdn__free(memory, s.own);
     gdn__free(memory, s.held_at);
     gdn__free(memory, s.items);
+    gdn__free(memory, s.ahead);
     gdn__free(memory, s.own_prefixes);
     gdn__free(memory, s.pieces);
     gdn__map_fini(&s.own_prefix_of);

@@ -149,24 +149,32 @@ struct place {
     int process, issuer, channel, position; /* channel: the sender; NOWHERE: recorded. */
     uint64_t ticket;
     uint8_t mode, flags;
-    bool blocked;
+    struct oracle_blocker blockers[3 * THINGS]; /* Holds and places before it. */
+    int blocker_count;
 };
 
 struct line {
-    struct world_hold holds[THINGS];
+    struct world_hold holds[2 * THINGS]; /* And entries that may be granted unseen. */
     int hold_count;
     struct place places[THINGS];
     int place_count;
 };
 
-static void add_place(struct oracle *o, struct line *line, int home, struct place place)
+static void add_place(struct oracle *o, struct line *line, int resource, struct place place)
 {
     const struct world *w = o->world;
+    int home = w->home_of[resource];
     if ((place.flags & GDN_REQUEST_NO_WAIT) != 0) return;
     if (given_up(w, home, place.process, place.issuer, place.ticket, place.position)) return;
     bool lists = w->reported[place.issuer] && w->waits_listed[place.issuer];
     if (!certain(w, place.issuer, home)) {
         if (place.channel == NOWHERE && !lists) o->waiting[place.process] = true;
+        /* It may be granted unseen, and cover what else its process asks for. */
+        line->holds[line->hold_count++] = (struct world_hold){.resource = resource,
+                                                              .process = place.process,
+                                                              .issuer = place.issuer,
+                                                              .ticket = place.ticket,
+                                                              .mode = place.mode};
         return;
     }
     if (!lists && oracle_find(o, place.issuer, place.ticket) == NOWHERE) {
@@ -188,7 +196,7 @@ static void draw_line(struct oracle *o, int resource, struct line *line)
     for (int i = 0; i < w->entry_count; i++) {
         const struct world_entry *e = &w->entries[i];
         if (e->resource != resource) continue;
-        add_place(o, line, home,
+        add_place(o, line, resource,
                   (struct place){.process = e->process,
                                  .issuer = e->issuer,
                                  .channel = NOWHERE,
@@ -199,7 +207,7 @@ static void draw_line(struct oracle *o, int resource, struct line *line)
     for (int i = 0; i < w->message_count; i++) {
         const struct world_message *m = &w->messages[i];
         if (m->verb != GDN_VERB_REQUEST || m->resource != resource || m->to != home) continue;
-        add_place(o, line, home,
+        add_place(o, line, resource,
                   (struct place){.process = m->process,
                                  .issuer = m->from,
                                  .channel = m->from,
@@ -220,6 +228,20 @@ static void add_blocker(struct oracle *o, int ticket, struct oracle_blocker bloc
     t->blockers[t->blocker_count++] = blocker;
 }
 
+static bool holds_in(const struct line *line, int process)
+{
+    for (int h = 0; h < line->hold_count; h++) {
+        if (line->holds[h].process == process) return true;
+    }
+    return false;
+}
+
+static bool will_be_ahead(const struct line *line, const struct place *p)
+{
+    return p->channel != NOWHERE &&
+           ((p->flags & GDN_REQUEST_FRONT) != 0 || holds_in(line, p->process));
+}
+
 static bool is_seen_by(const struct world *w, const struct line *line, int resource, int later,
                        int earlier)
 {
@@ -227,42 +249,114 @@ static bool is_seen_by(const struct world *w, const struct line *line, int resou
     if (w->unordered[resource] || earlier >= later) return false;
     if (l->channel == NOWHERE) return true;
     /* In flight: a conversion and a request for the front pass all that is queued. */
-    if ((l->flags & GDN_REQUEST_FRONT) != 0) return false;
-    for (int h = 0; h < line->hold_count; h++) {
-        if (line->holds[h].process == l->process) return false;
-    }
+    if (will_be_ahead(line, l)) return false;
     return e->channel == NOWHERE || e->channel == l->channel;
+}
+
+static uint16_t held_by(const struct line *line, int process)
+{
+    uint16_t modes = 0;
+    for (int h = 0; h < line->hold_count; h++) {
+        if (line->holds[h].process == process) modes |= (uint16_t)(1u << line->holds[h].mode);
+    }
+    return modes;
+}
+
+static void add_own_blockers(const struct world *w, struct line *line, int resource, int at)
+{
+    struct place *p = &line->places[at];
+    for (int h = 0; h < line->hold_count; h++) {
+        const struct world_hold *hold = &line->holds[h];
+        if (hold->process == p->process || !gdn_modes_conflict(&w->modes, p->mode, hold->mode))
+            continue;
+        if (!is_certain_hold(w, hold)) continue;
+        int branch = hold->brief ? hold->issuer : NOWHERE;
+        p->blockers[p->blocker_count++] = (struct oracle_blocker){hold->process, branch, false};
+    }
+    for (int j = 0; j < at; j++) {
+        const struct place *e = &line->places[j];
+        if (e->process == p->process || !gdn_modes_conflict(&w->modes, p->mode, e->mode)) continue;
+        if (!is_seen_by(w, line, resource, at, j)) continue;
+        int branch = (e->flags & GDN_REQUEST_BRIEF) != 0 ? e->issuer : NOWHERE;
+        bool queued = e->blocker_count > 0;
+        p->blockers[p->blocker_count++] = (struct oracle_blocker){e->process, branch, queued};
+    }
+}
+
+/* Once its process has been granted what it asks for in place @p e, what it asks for in @p p can be
+ * granted at once. */
+static bool would_cover(const struct oracle *o, const struct line *line, const struct place *e,
+                        const struct place *p)
+{
+    uint16_t modes = (uint16_t)(held_by(line, p->process) | 1u << e->mode);
+    bool awaited = oracle_find(o, e->issuer, e->ticket) != NOWHERE;
+    return e->process == p->process && (awaited || e->blocker_count == 0) &&
+           gdn_modes_cover(&o->world->modes, modes, p->mode);
+}
+
+/* Somebody else stands behind place @p after (NOWHERE: anywhere) and before @p at, and in its way.
+ */
+static bool others_between(const struct world *w, const struct line *line, int resource, int after,
+                           int at)
+{
+    const struct place *p = &line->places[at];
+    for (int j = after == NOWHERE ? 0 : after + 1; j < at; j++) {
+        const struct place *e = &line->places[j];
+        if (e->process != p->process && gdn_modes_conflict(&w->modes, p->mode, e->mode) &&
+            is_seen_by(w, line, resource, at, j)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The place whose grant covers that at @p at, where it cannot be served before. */
+static const struct place *covering(const struct oracle *o, const struct line *line, int resource,
+                                    int at)
+{
+    const struct world *w = o->world;
+    const struct place *p = &line->places[at];
+    if (w->unordered[resource] || will_be_ahead(line, p)) return NULL;
+    if (!others_between(w, line, resource, NOWHERE, at)) return NULL;
+    for (int j = at - 1; j >= 0; j--) {
+        const struct place *e = &line->places[j];
+        if (e->channel != NOWHERE && e->channel != p->channel) continue;
+        bool alone = gdn_modes_cover(&w->modes, (uint16_t)(1u << e->mode), p->mode);
+        if (!would_cover(o, line, e, p)) continue;
+        if (!alone || others_between(w, line, resource, j, at)) return e;
+    }
+    for (int j = line->place_count - 1; j >= 0; j--) {
+        const struct place *e = &line->places[j];
+        if (will_be_ahead(line, e) && would_cover(o, line, e, p)) return e;
+    }
+    return NULL;
+}
+
+static void find_place_blockers(struct oracle *o, struct line *line, int resource, int at)
+{
+    struct place *p = &line->places[at];
+    uint16_t held = held_by(line, p->process);
+    p->blocker_count = 0;
+    if (held != 0 && gdn_modes_cover(&o->world->modes, held, p->mode)) return;
+    const struct place *cover = covering(o, line, resource, at);
+    if (cover == NULL) {
+        add_own_blockers(o->world, line, resource, at);
+        return;
+    }
+    p->blocker_count = cover->blocker_count;
+    memcpy(p->blockers, cover->blockers, sizeof p->blockers);
 }
 
 static void find_blockers(struct oracle *o, struct line *line, int resource)
 {
-    const struct world *w = o->world;
+    for (int i = 0; i < line->place_count; i++) {
+        if (will_be_ahead(line, &line->places[i])) find_place_blockers(o, line, resource, i);
+    }
     for (int i = 0; i < line->place_count; i++) {
         struct place *p = &line->places[i];
+        find_place_blockers(o, line, resource, i);
         int ticket = oracle_find(o, p->issuer, p->ticket);
-        uint16_t own = 0;
-        for (int h = 0; h < line->hold_count; h++) {
-            if (line->holds[h].process == p->process) own |= (uint16_t)(1u << line->holds[h].mode);
-        }
-        if (own != 0 && gdn_modes_cover(&w->modes, own, p->mode)) continue;
-        for (int h = 0; h < line->hold_count; h++) {
-            const struct world_hold *hold = &line->holds[h];
-            if (hold->process == p->process || !gdn_modes_conflict(&w->modes, p->mode, hold->mode))
-                continue;
-            if (!is_certain_hold(w, hold)) continue;
-            p->blocked = true;
-            int branch = hold->brief ? hold->issuer : NOWHERE;
-            add_blocker(o, ticket, (struct oracle_blocker){hold->process, branch, false});
-        }
-        for (int j = 0; j < i; j++) {
-            const struct place *e = &line->places[j];
-            if (e->process == p->process || !gdn_modes_conflict(&w->modes, p->mode, e->mode))
-                continue;
-            if (!is_seen_by(w, line, resource, i, j)) continue;
-            p->blocked = true;
-            int branch = (e->flags & GDN_REQUEST_BRIEF) != 0 ? e->issuer : NOWHERE;
-            add_blocker(o, ticket, (struct oracle_blocker){e->process, branch, e->blocked});
-        }
+        for (int b = 0; b < p->blocker_count; b++) add_blocker(o, ticket, p->blockers[b]);
     }
 }
 

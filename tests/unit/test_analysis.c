@@ -176,6 +176,29 @@ static void a_request_covered_by_a_hold_is_free(void **state)
         "");
 }
 
+/* RULES 2: T1's first place is free, so it will hold the lock before T2 and its second one is
+ * covered. T2 waits for T1, and T1 for nobody. */
+static void a_request_covered_by_one_that_is_about_to_be_granted_is_free(void **state)
+{
+    (void)state;
+    assert_string_equal(
+        deadlocks_in(CUT(AT(
+            "n1", RESOURCE("a", "",
+                           ASKED("T1", "1") ", " ASKED("T2", "2") ", " ASKED_SHARED("T1", "3"))))),
+        "");
+}
+
+/* The same while the first one still waits: what it waits for is all that T1 waits for. */
+static void a_request_behind_a_stronger_one_of_its_process_adds_no_wait(void **state)
+{
+    (void)state;
+    assert_string_equal(
+        deadlocks_in(CUT(AT(
+            "n1", RESOURCE("a", HELD("T3"),
+                           ASKED("T1", "1") ", " ASKED("T2", "2") ", " ASKED_SHARED("T1", "3"))))),
+        "");
+}
+
 static void two_that_upgrade_are_a_deadlock(void **state)
 {
     (void)state;
@@ -332,6 +355,8 @@ int main(void)
         cmocka_unit_test(an_unordered_queue_has_no_edges_of_its_own),
         cmocka_unit_test(a_process_does_not_wait_for_itself_in_a_queue),
         cmocka_unit_test(a_request_covered_by_a_hold_is_free),
+        cmocka_unit_test(a_request_covered_by_one_that_is_about_to_be_granted_is_free),
+        cmocka_unit_test(a_request_behind_a_stronger_one_of_its_process_adds_no_wait),
         cmocka_unit_test(two_that_upgrade_are_a_deadlock),
         cmocka_unit_test(who_stands_between_two_members_is_no_victim),
         cmocka_unit_test(one_ticket_may_need_several_resources),

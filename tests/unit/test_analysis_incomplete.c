@@ -50,6 +50,43 @@ static void hide_messages(uint64_t *seed, int from, int to)
     view.message_count = kept;
 }
 
+static bool is_seen(const struct world_message *message)
+{
+    for (int i = 0; i < view.message_count; i++) {
+        const struct world_message *m = &view.messages[i];
+        if (m->verb == message->verb && m->from == message->from && m->to == message->to &&
+            m->ticket == message->ticket) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int asks_of(int process, int resource)
+{
+    int count = 0;
+    for (int i = 0; i < whole.entry_count; i++) {
+        count += whole.entries[i].process == process && whole.entries[i].resource == resource;
+    }
+    for (int i = 0; i < whole.message_count; i++) {
+        const struct world_message *m = &whole.messages[i];
+        count += m->verb == GDN_VERB_REQUEST && m->process == process && m->resource == resource;
+    }
+    return count;
+}
+
+/* Of a process that asks for one lock twice, the request that is not seen may be for the front, and
+ * its grant cover the other. That is the exception which docs/correctness.md names. */
+static bool hides_a_second_request(void)
+{
+    for (int i = 0; i < whole.message_count; i++) {
+        const struct world_message *m = &whole.messages[i];
+        if (m->verb != GDN_VERB_REQUEST || is_seen(m)) continue;
+        if (asks_of(m->process, m->resource) > 1) return true;
+    }
+    return false;
+}
+
 /* At most one node is silent; its markers may have come all the same. Markers between the others
  * may be late. */
 static void hide(uint64_t *seed)
@@ -184,6 +221,7 @@ static struct tally run_many(unsigned kind, uint64_t first, uint64_t runs)
         oracle_judge(&truth, &whole);
         for (int v = 0; v < VIEWS; v++) {
             hide(&random);
+            if (hides_a_second_request()) continue;
             judge_view(&random, &tally);
         }
         (void)world_random(&seed);

@@ -146,10 +146,12 @@ static void the_abort_names_a_wait_inside_the_core(void **state)
     (void)state;
     struct judged j = judge(CUT_OF(
         FIXED("T1"),
-        AT("n1", RESOURCE("x", HELD("T9"), ASKED("T2", "1")) ", " RESOURCE(
-                     "a", HELD("T1"),
-                     ASKED("T2", "5") ", " ASKED("T2", "4")) ", " RESOURCE("b", HELD("T2"),
-                                                                           ASKED("T1", "2")))));
+        AT("n1",
+           RESOURCE("x", HELD("T9"), ASKED("T2", "1")) ", " RESOURCE(
+               "a", HELD("T1"),
+               ASKED("T2", "5")) ", " RESOURCE("c", HELD("T1"),
+                                               ASKED("T2", "4")) ", " RESOURCE("b", HELD("T2"),
+                                                                               ASKED("T1", "2")))));
     assert_string_equal(victims_of(j, only(j)), "T2@n1/4");
     forget(j);
 }

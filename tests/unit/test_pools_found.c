@@ -30,7 +30,7 @@ struct system {
     gdn_ledger *ledger;
     uint32_t capacity[POOLS];
     bool unordered;
-    bool jumps; /* A request in flight may pass others when it arrives. */
+    bool jumps; /* A request may pass others when it arrives, or not. */
     struct asked asked[TICKETS];
     size_t count;
     uint64_t last_number[ISSUERS];
@@ -56,15 +56,18 @@ static bool holds_something(const struct system *s, uint32_t process, uint32_t r
     return false;
 }
 
-/* One that waits for a lock asks for no other mode of it meanwhile. */
-static bool asks_already(const struct system *s, uint32_t process, uint32_t resource)
+/* Of one that asks for a lock twice, once for a brief hold, it depends on when that ends whether
+ * the other request is covered. */
+static bool is_covered_for_a_while(const struct system *s, const struct asked *asked)
 {
+    bool again = false, brief = (asked->flags & GDN_REQUEST_BRIEF) != 0;
     for (size_t i = 0; i < s->count; i++) {
         const struct asked *a = &s->asked[i];
-        bool same = a->process == process && a->resource == resource;
-        if (same && (a->in_flight || is_queued(s->ledger, a->issuer, a->number))) return true;
+        if (a->process != asked->process || a->resource != asked->resource) continue;
+        again |= waits_now(s, a) || is_held_now(s, a);
+        brief |= (a->flags & GDN_REQUEST_BRIEF) != 0;
     }
-    return false;
+    return again && brief;
 }
 
 static void ask_for(struct system *s, uint64_t *seed, bool in_flight)
@@ -75,9 +78,9 @@ static void ask_for(struct system *s, uint64_t *seed, bool in_flight)
                       .resource = below(seed, 5) < 3 ? below(seed, POOLS) : below(seed, RESOURCES),
                       .flags = below(seed, 4) == 0 ? flags[below(seed, 3)] : 0,
                       .in_flight = in_flight};
-    if (a.resource >= POOLS && asks_already(s, a.process, a.resource)) return;
     uint32_t units = a.resource < POOLS ? below(seed, s->capacity[a.resource] + 1) : 0;
     uint8_t mode = below(seed, 2) == 0 ? X : S;
+    s->jumps |= a.resource >= POOLS && is_covered_for_a_while(s, &a);
     if (a.issuer == 0) {
         struct gdn_request request = {.process = P(processes[a.process]),
                                       .resource = R(resources[a.resource]),
