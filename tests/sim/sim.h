@@ -161,6 +161,7 @@ struct sim_round {
     bool cut[TRUTH_NODES];
     bool started;
     uint64_t crashes, spontaneous; /* Of the run, when it started. */
+    size_t connected;              /* Ends of channels that were up then. */
     int due_count;                 /* Waits in a core when it started. */
     struct truth_ended due[TRUTH_WAITS];
     int due_core[TRUTH_WAITS];
