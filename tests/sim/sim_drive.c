@@ -135,6 +135,7 @@ static void wait_on(struct sim *sim, struct sim_driver *driver, uint64_t random)
         needs[i] = (int8_t)other;
         said[i].process = gdn_process_named(sim_processes[other]);
     }
+    if (sim->shape->habits[SIM_STUBBORN]) describe(sim, driver);
     struct gdn_event event = {.type = GDN_EVENT_WAITED_ON};
     event.as.waited_on.process = gdn_process_named(sim_processes[driver->process]);
     event.as.waited_on.needs = said;

@@ -197,41 +197,112 @@ static bool stands_before(const struct place *earlier, const struct place *later
     return earlier->channel < 0 || earlier->channel == later->channel;
 }
 
-static void block_in_line(const struct cut *cut, const struct line *line, int index)
+static bool mode_covers(uint8_t mode, uint8_t other)
 {
-    const struct place *place = &line->places[index];
-    const struct truth_entry *entry = &place->entry;
-    int at = truth_find_wait(cut->judged, entry->incarnation, entry->number);
-    if (at < 0) return;
-    struct truth_wait *wait = &cut->judged->waits[at];
-    bool holding = false, covered = false;
+    return mode == GDN_MODE_EXCLUSIVE || other == GDN_MODE_SHARED;
+}
+
+static bool is_holding(const struct line *line, int process)
+{
+    for (int i = 0; i < line->holders.count; i++) {
+        if (line->holders.entries[i].process == process) return true;
+    }
+    return false;
+}
+
+static bool is_covered(const struct line *line, const struct truth_entry *entry)
+{
     for (int i = 0; i < line->holders.count; i++) {
         const struct truth_entry *holder = &line->holders.entries[i];
-        if (holder->process != entry->process) continue;
-        holding = true;
-        covered |= holder->mode == GDN_MODE_EXCLUSIVE || entry->mode == GDN_MODE_SHARED;
+        if (holder->process == entry->process && mode_covers(holder->mode, entry->mode))
+            return true;
     }
-    if (covered) return;
+    return false;
+}
+
+static bool will_be_ahead(const struct line *line, int index)
+{
+    return line->places[index].channel >= 0 && is_holding(line, line->places[index].entry.process);
+}
+
+static struct truth_wait *wait_at(const struct cut *cut, const struct line *line, int index)
+{
+    const struct truth_entry *entry = &line->places[index].entry;
+    int at = truth_find_wait(cut->judged, entry->incarnation, entry->number);
+    return at < 0 ? NULL : &cut->judged->waits[at];
+}
+
+static bool is_in_the_way(const struct line *line, int earlier, int later)
+{
+    const struct truth_entry *a = &line->places[earlier].entry, *b = &line->places[later].entry;
+    return a->process != b->process && modes_conflict(a->mode, b->mode) &&
+           stands_before(&line->places[earlier], &line->places[later], will_be_ahead(line, later));
+}
+
+static bool others_between(const struct line *line, int after, int index)
+{
+    for (int i = after + 1; i < index; i++) {
+        if (is_in_the_way(line, i, index)) return true;
+    }
+    return false;
+}
+
+/* What the same process asked for before covers this one once it is granted. Where others stand
+ * between, they wait for it, so this one waits for what that one waits for. */
+static const struct truth_wait *deciding(const struct cut *cut, const struct line *line, int index)
+{
+    const struct place *place = &line->places[index];
+    if (will_be_ahead(line, index)) return NULL;
+    for (int i = index - 1; i >= 0; i--) {
+        const struct place *own = &line->places[i];
+        bool covers = own->entry.process == place->entry.process &&
+                      mode_covers(own->entry.mode, place->entry.mode);
+        if (!covers || !stands_before(own, place, false)) continue;
+        const struct truth_wait *wait = wait_at(cut, line, i);
+        if (wait != NULL && others_between(line, i, index)) return wait;
+    }
+    for (int i = 0; i < line->count; i++) {
+        const struct truth_entry *own = &line->places[i].entry;
+        if (own->process != place->entry.process || !will_be_ahead(line, i)) continue;
+        if (!mode_covers(own->mode, place->entry.mode)) continue;
+        if (others_between(line, -1, index)) return wait_at(cut, line, i);
+    }
+    return NULL;
+}
+
+static void block_in_line(const struct cut *cut, const struct line *line, int index)
+{
+    const struct truth_entry *entry = &line->places[index].entry;
+    struct truth_wait *wait = wait_at(cut, line, index);
+    if (wait == NULL || is_covered(line, entry)) return;
+    const struct truth_wait *other = deciding(cut, line, index);
+    if (other != NULL) {
+        memcpy(wait->blocked_by, other->blocked_by, sizeof wait->blocked_by);
+        return;
+    }
     for (int i = 0; i < line->holders.count; i++) {
         const struct truth_entry *holder = &line->holders.entries[i];
         if (holder->process == entry->process) continue;
         if (modes_conflict(holder->mode, entry->mode)) wait->blocked_by[holder->process] = true;
     }
     for (int i = 0; i < index; i++) {
-        const struct truth_entry *earlier = &line->places[i].entry;
-        if (earlier->process == entry->process) continue;
-        if (!stands_before(&line->places[i], place, holding)) continue;
-        if (modes_conflict(earlier->mode, entry->mode)) wait->blocked_by[earlier->process] = true;
+        if (is_in_the_way(line, i, index)) wait->blocked_by[line->places[i].entry.process] = true;
     }
 }
 
+/* What will stand ahead of the queue first: others may wait for what it waits for. */
 static void find_blockers(const struct cut *cut)
 {
     struct line line;
     for (int home = 0; home < cut->count; home++) {
         for (int r = 0; r < TRUTH_RESOURCES; r++) {
             draw_line(cut, home, r, &line);
-            for (int i = 0; i < line.count; i++) block_in_line(cut, &line, i);
+            for (int i = 0; i < line.count; i++) {
+                if (will_be_ahead(&line, i)) block_in_line(cut, &line, i);
+            }
+            for (int i = 0; i < line.count; i++) {
+                if (!will_be_ahead(&line, i)) block_in_line(cut, &line, i);
+            }
         }
     }
 }
