@@ -113,10 +113,6 @@ void sim_abort_taken(struct sim *sim, int node, const struct gdn_item *item)
     if (wait >= 0) check_death(sim, order, wait, &judged);
     sim->counts->aborts++;
     truth_cancel(&sim->truth, node, number);
-    /* It ends at every node at once, and may ask anew before a round has cut the others: branches
-     * that know of each other without a message are a hidden channel, and what was waited for gives
-     * way. */
-    if (sim->shape->habits[SIM_BRANCHES]) sim->spontaneous++;
     sim_end_process(sim, process);
 }
 
