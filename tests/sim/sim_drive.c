@@ -205,9 +205,6 @@ bool sim_pay(struct sim *sim, int process)
 
 /* ---- Ends ---- */
 
-/* Branches that end at several nodes at once know of each other without a message, and may ask anew
- * at one before a round has cut the other: a hidden channel, so what waited for them may give way
- * by itself. */
 void sim_end_process(struct sim *sim, int process)
 {
     int from = -1;
@@ -218,7 +215,6 @@ void sim_end_process(struct sim *sim, int process)
         truth_end(&sim->truth, driver->node, process);
         driver->waiting = false;
         memset(driver->held, 0, sizeof driver->held);
-        if (from >= 0) sim->spontaneous++;
         if (from < 0) from = driver->node;
     }
     sim->must_end[process] = false;

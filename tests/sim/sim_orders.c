@@ -82,7 +82,7 @@ static void check_death(struct sim *sim, const struct sim_order *order, int wait
                         const struct truth_judged *judged)
 {
     bool strict = sim->shape->detectors == 1 && sim->shape->chance[SIM_RESTART] == 0 &&
-                  order->spontaneous == sim->spontaneous;
+                  order->spontaneous == sim->spontaneous && !sim->shape->habits[SIM_BRANCHES];
     bool in_core = false;
     for (int i = 0; i < judged->wait_count; i++) {
         bool its = judged->waits[i].process == judged->waits[wait].process;
