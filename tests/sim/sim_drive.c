@@ -413,6 +413,7 @@ static void on_peer_lost(struct sim *sim, int node, const struct gdn_item *item)
     struct gdn_event event = {.type = GDN_EVENT_ORPHANS_DROPPED};
     event.as.peer = item->peer;
     must(world_event(sim->world, sim_nodes[node], &event, NULL), "drop orphans");
+    sim->spontaneous++; /* What the dead held stood until now. */
     truth_drop_orphans(&sim->truth, node, sim_node_of_name(sim, item->peer_name));
 }
 
