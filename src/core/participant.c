@@ -362,21 +362,17 @@ static struct channel *channel_of(gdn_participant *participant, uint32_t number)
     return number < participant->channel_count ? &participant->channels[number] : NULL;
 }
 
-/* The initiator itself speaks: what its earlier incarnations began is void. Markers and opening
- * lists, which may come late, do not say so. */
-static void abandon_earlier_lives(gdn_participant *participant, gdn_round_id id)
+/* A new life of the initiator speaks for the first time: what other lives of it began is void.
+ * Markers and opening lists, which may come late, do not say so; nor does a START of a life that we
+ * know, which may be a late one of the dead. What was cut stays cut: its late markers begin nothing
+ * anew. */
+static void abandon_other_lives(gdn_participant *participant, gdn_round_id id)
 {
+    if (find_initiator(participant, id) != NULL) return;
     for (size_t i = 0; i < GDN_ROUNDS_MAX; i++) {
         struct round *round = &participant->rounds[i];
         if (!is_live(round) || !gdn_id_equal(round->id.initiator.id, id.initiator.id)) continue;
-        if (round->id.incarnation != id.incarnation) abandon(participant, round);
-    }
-    for (size_t i = 0; i < participant->initiator_count;) {
-        struct initiator *row = &participant->initiators[i];
-        bool void_life =
-            gdn_id_equal(row->id.id, id.initiator.id) && row->incarnation != id.incarnation;
-        if (void_life) *row = participant->initiators[--participant->initiator_count];
-        i += void_life ? 0 : 1;
+        abandon(participant, round);
     }
 }
 
@@ -384,7 +380,7 @@ static enum gdn_err step_start_arrived(gdn_participant *participant, gdn_round_i
 {
     enum gdn_err err = GDN_OK;
     if (!reserve_actions(participant, GDN_ROUNDS_MAX + 1)) return GDN_ERR_MEMORY;
-    abandon_earlier_lives(participant, id);
+    abandon_other_lives(participant, id);
     if (is_obsolete(participant, id)) return GDN_OK; /* Also: a marker was here first. */
     struct round *round = begin_round(participant, id, &err);
     if (round != NULL) report_if_closed(participant, round);
