@@ -7,12 +7,6 @@
 
 #include <gordian/cut.h>
 
-/* An allocator that can fail. */
-static inline struct gdn_allocator faulty_allocator(struct faulty *faulty)
-{
-    return (struct gdn_allocator){faulty_resize, faulty};
-}
-
 /* A cut in which every field of every part has a value of its own: three nodes, two reports. NULL
  * when out of memory. Caller frees with gdn_cut_free(). */
 gdn_cut *full_cut(const struct gdn_allocator *allocator);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the tests of the ledger share: short ways to say things, an allocator that can fail, and
- * a generator. */
+/* What the tests of the ledger share: short ways to say things, and a generator. */
 #ifndef TESTS_UNIT_LEDGER_FIXTURE_H
 #define TESTS_UNIT_LEDGER_FIXTURE_H
 
@@ -9,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "tests/support/faulty.h"
 #include <cmocka.h>
 #include <gordian/ledger.h>
 #include <stdio.h>
@@ -142,29 +142,6 @@ static inline bool is_live(const gdn_ledger *ledger, uint64_t number)
 {
     struct gdn_ticket_view view;
     return gdn_ledger_ticket(ledger, number, &view);
-}
-
-/* ---- An allocator that fails at the n-th request and counts what lives ---- */
-
-struct faulty {
-    size_t allowed; /* Requests until they fail; SIZE_MAX: never. */
-    size_t live;
-};
-
-static inline void *faulty_resize(void *context, void *block, size_t bytes)
-{
-    struct faulty *faulty = context;
-    if (bytes == 0) {
-        if (block != NULL) faulty->live--;
-        free(block);
-        return NULL;
-    }
-    if (faulty->allowed == 0) return NULL;
-    if (faulty->allowed != SIZE_MAX) faulty->allowed--;
-    void *grown = realloc(block, bytes);
-    assert_non_null(grown);
-    if (block == NULL) faulty->live++;
-    return grown;
 }
 
 /* ---- Random numbers (splitmix64) ---- */

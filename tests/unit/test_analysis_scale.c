@@ -10,6 +10,7 @@
 #include "analysis_world.h"
 #include "detector/analysis/build.h"
 #include "detector/analysis/queue.h"
+#include "tests/support/faulty.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -343,26 +344,6 @@ static void long_queues_are_drawn_by_definition(void **state)
 
 /* ---- Memory ---- */
 
-struct scarce {
-    size_t left; /* Allocations until one fails. */
-    size_t alive;
-};
-
-static void *resize_scarcely(void *context, void *block, size_t bytes)
-{
-    struct scarce *scarce = context;
-    if (bytes == 0) {
-        if (block != NULL) scarce->alive--;
-        free(block);
-        return NULL;
-    }
-    if (scarce->left == 0) return NULL;
-    scarce->left--;
-    void *resized = realloc(block, bytes);
-    if (block == NULL && resized != NULL) scarce->alive++;
-    return resized;
-}
-
 /* Worlds with everything in them, each allocation failing once. */
 static void every_allocation_may_fail(void **state)
 {
@@ -374,16 +355,16 @@ static void every_allocation_may_fail(void **state)
         world_make(&world, &seed, i % 2 == 0 ? WORLD_CHOICES : 0);
         gdn_cut *cut = world_cut(&world, &seed);
         struct gdn_allocator usual = cut->allocator;
-        struct scarce scarce = {0};
+        struct faulty faulty = {0};
         enum gdn_err err = GDN_ERR_MEMORY;
         for (size_t left = 0; err == GDN_ERR_MEMORY; left++) {
             gdn_verdict *verdict = NULL;
             char why[256];
-            scarce.left = left;
-            cut->allocator = (struct gdn_allocator){resize_scarcely, &scarce};
+            faulty.allowed = left;
+            cut->allocator = faulty_allocator(&faulty);
             err = gdn_analyze(cut, GDN_POLICY_FEWEST_LOCKS, &verdict, why, sizeof why);
             if (err == GDN_OK) gdn_verdict_free(verdict);
-            assert_int_equal(scarce.alive, 0);
+            assert_int_equal(faulty.live, 0);
             assert_true(err == GDN_OK || why[0] != '\0');
             failures += err != GDN_OK;
             cut->allocator = usual;

@@ -129,7 +129,7 @@ static void a_full_memory_is_remembered_and_nothing_is_half_written(void **state
 {
     (void)state;
     struct faulty faulty = {.allowed = 1};
-    struct gdn_allocator allocator = {faulty_resize, &faulty};
+    struct gdn_allocator allocator = faulty_allocator(&faulty);
     struct gdn__buffer buffer;
     uint8_t filler[300] = {0};
     gdn__buffer_init(&buffer, &allocator);
@@ -156,7 +156,7 @@ static void writing_into_reserved_room_cannot_fail(void **state)
 {
     (void)state;
     struct faulty faulty = {.allowed = 1};
-    struct gdn_allocator allocator = {faulty_resize, &faulty};
+    struct gdn_allocator allocator = faulty_allocator(&faulty);
     struct gdn__buffer buffer;
     uint8_t filler[5000] = {0};
     gdn__buffer_init(&buffer, &allocator);

@@ -18,7 +18,7 @@ static void list_that_cannot_be_saved_fails_the_round_only(void **state)
 {
     (void)state;
     struct faulty faulty = {.allowed = SIZE_MAX};
-    struct gdn_allocator allocator = {faulty_resize, &faulty};
+    struct gdn_allocator allocator = faulty_allocator(&faulty);
     struct gdn_ledger_options options = {.allocator = &allocator};
     for (size_t allowed = 0; allowed < 3; allowed++) {
         struct world world = {.ledger = gdn_ledger_new(&options)};
@@ -71,7 +71,7 @@ static void recording_without_memory_leaks_nothing(void **state)
     size_t allowed = 0;
     for (; err != GDN_OK; allowed++) {
         struct faulty faulty = {.allowed = SIZE_MAX};
-        struct gdn_allocator allocator = {faulty_resize, &faulty};
+        struct gdn_allocator allocator = faulty_allocator(&faulty);
         struct gdn_ledger_options options = {.allocator = &allocator};
         gdn_ledger *ledger = gdn_ledger_new(&options);
         fill(ledger);
@@ -97,7 +97,7 @@ static void fresh_locks_cost_the_capture_nothing(void **state)
 {
     (void)state;
     struct faulty faulty = {.allowed = SIZE_MAX};
-    struct gdn_allocator allocator = {faulty_resize, &faulty};
+    struct gdn_allocator allocator = faulty_allocator(&faulty);
     struct gdn_ledger_options options = {.allocator = &allocator};
     struct world world = {.ledger = gdn_ledger_new(&options)};
     hold(world.ledger, "T1", "before", X);

@@ -384,7 +384,7 @@ static void a_record_without_memory_is_not_numbered(void **state)
 {
     (void)state;
     struct faulty faulty = {.allowed = 0};
-    struct gdn_allocator allocator = {faulty_resize, &faulty};
+    struct gdn_allocator allocator = faulty_allocator(&faulty);
     struct gdn__channel channel;
     struct gdn__channel_limits limits = gdn__channel_limits_of(0, 0, 0);
     gdn__channel_init(&channel, &allocator, &limits, 0);
@@ -409,7 +409,7 @@ static void a_frame_without_memory_is_tried_again_by_the_timer(void **state)
 {
     struct pair *pair = *state;
     struct faulty faulty = {.allowed = 0};
-    struct gdn_allocator allocator = {faulty_resize, &faulty};
+    struct gdn_allocator allocator = faulty_allocator(&faulty);
     struct gdn__buffer out;
     gdn__buffer_init(&out, &allocator);
     number_message(&pair->a, 0);
@@ -428,7 +428,7 @@ static void a_request_for_what_is_missing_survives_a_lack_of_memory(void **state
 {
     struct pair *pair = *state;
     struct faulty faulty = {.allowed = 0};
-    struct gdn_allocator allocator = {faulty_resize, &faulty};
+    struct gdn_allocator allocator = faulty_allocator(&faulty);
     struct gdn__buffer out;
     gdn__buffer_init(&out, &allocator);
     assert_false(gdn__channel_accept(&pair->b.channel, 2, 0));

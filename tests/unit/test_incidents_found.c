@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "incidents_fixture.h"
+#include "tests/support/faulty.h"
 
 #include "src/core/mem.h"
 #include <stdio.h>
@@ -192,49 +193,23 @@ static void there_is_a_maximum_of_deadlocks(void **state)
     free(tickets);
 }
 
-struct supply {
-    size_t left; /* Allocations that still succeed before the one that fails. */
-    bool failed;
-};
-
-static void *resize_or_fail(void *context, void *block, size_t bytes)
-{
-    struct supply *supply = context;
-    if (bytes == 0) {
-        free(block);
-        return NULL;
-    }
-    if (!supply->failed && supply->left-- == 0) {
-        supply->failed = true;
-        return NULL;
-    }
-    return realloc(block, bytes);
-}
-
-static bool has_failed(const struct supply *supply)
-{
-    return supply->failed;
-}
-
 /* Whichever allocation fails: nothing leaks, the round says so, and the next one reports what was
  * not remembered, once, and asks what was not asked. */
 static void every_allocation_may_fail(void **state)
 {
-    struct supply supply = {0};
+    struct faulty faulty;
     const struct told_core first[] = {{"A", {1, 2}, {2}}, {"B", {3, 4}, {4}}, {0}};
     const struct told_core second[] = {{"A", {1, 2, 5, 6, 7, 8}, {2}}, {"B", {3, 4}, {4}}, {0}};
     size_t runs = 0;
     told_teardown(state);
     do {
-        supply = (struct supply){.left = runs++};
-        const struct gdn_allocator allocator = {resize_or_fail, &supply};
-        while (!told_open(&allocator)) assert_true(supply.failed);
+        faulty = (struct faulty){.allowed = runs++, .once = true};
+        const struct gdn_allocator allocator = faulty_allocator(&faulty);
+        while (!told_open(&allocator)) assert_true(faulty.failed > 0);
         for (int64_t ms = 0; ms < 30; ms += 10) {
-            const bool failed_before = supply.failed;
+            const size_t failed_before = faulty.failed;
             enum gdn_err err = told_try_see(ms, ms, ms == 0 ? first : second, true, 100);
-            /* cppcheck-suppress incorrectLogicOperator ; the call above changes it */
-            bool failed_now = has_failed(&supply) != failed_before;
-            assert_int_equal(err, failed_now ? GDN_ERR_MEMORY : GDN_OK);
+            assert_int_equal(err, faulty.failed > failed_before ? GDN_ERR_MEMORY : GDN_OK);
         }
         const char *const once[] = {"A: found", "B: found", "A: abort", "B: abort"};
         told.trace[told.length] = '\0';
@@ -244,7 +219,8 @@ static void every_allocation_may_fail(void **state)
             assert_null(strstr(line + 1, once[i]));
         }
         told_teardown(state);
-    } while (supply.failed);
+        assert_int_equal(faulty.live, 0);
+    } while (faulty.failed > 0);
     assert_true(runs > 8);
 }
 

@@ -233,7 +233,7 @@ static size_t try_with_failing_memory(enum gdn_err (*verb)(gdn_ledger *))
 {
     for (size_t allowed = 0;; allowed++) {
         struct faulty faulty = {.allowed = SIZE_MAX};
-        struct gdn_allocator allocator = {faulty_resize, &faulty};
+        struct gdn_allocator allocator = faulty_allocator(&faulty);
         gdn_ledger *ledger = busy_ledger(&allocator);
         struct picture before = picture_of(ledger);
 
@@ -284,7 +284,7 @@ static void ledger_without_memory_is_not_made(void **state)
 {
     (void)state;
     struct faulty faulty = {.allowed = 0};
-    struct gdn_allocator allocator = {faulty_resize, &faulty};
+    struct gdn_allocator allocator = faulty_allocator(&faulty);
     struct gdn_ledger_options options = {.allocator = &allocator};
     assert_null(gdn_ledger_new(&options));
 }

@@ -194,7 +194,7 @@ static void lost_tickets_not_taken_are_freed_with_the_ledger(void **state)
 {
     (void)state;
     struct faulty faulty = {.allowed = SIZE_MAX};
-    struct gdn_allocator allocator = {faulty_resize, &faulty};
+    struct gdn_allocator allocator = faulty_allocator(&faulty);
     struct gdn_ledger_options options = {.allocator = &allocator};
     gdn_ledger *ledger = gdn_ledger_new(&options);
     ask(ledger, 4, "T1", "r", X);

@@ -67,7 +67,7 @@ static void reserved_insertions_do_not_allocate(void **state)
 {
     (void)state;
     struct faulty faulty = {.allowed = SIZE_MAX};
-    struct gdn_allocator allocator = {faulty_resize, &faulty};
+    struct gdn_allocator allocator = faulty_allocator(&faulty);
     struct gdn__map map;
     gdn__map_init(&map, &allocator);
     assert_true(gdn__map_reserve(&map, 1000));
@@ -81,7 +81,7 @@ static void failed_growth_changes_nothing(void **state)
 {
     (void)state;
     struct faulty faulty = {.allowed = 1};
-    struct gdn_allocator allocator = {faulty_resize, &faulty};
+    struct gdn_allocator allocator = faulty_allocator(&faulty);
     struct gdn__map map;
     gdn__map_init(&map, &allocator);
     uint64_t stored = 0;

@@ -25,7 +25,7 @@ static void pieces_keep_what_is_written_to_them(void **state)
     print_message("GDN_SEED=%llu build/tests/unit/test_pool\n", (unsigned long long)seed);
     static struct piece pieces[PIECES];
     struct faulty faulty = {.allowed = SIZE_MAX};
-    struct gdn_allocator allocator = {faulty_resize, &faulty};
+    struct gdn_allocator allocator = faulty_allocator(&faulty);
     struct gdn__pool pool;
     gdn__pool_init(&pool, &allocator);
     for (int run = 0; run < 30000; run++) {
@@ -61,7 +61,7 @@ static void a_burst_uses_the_memory_of_the_one_before(void **state)
     (void)state;
     static void *pieces[1000];
     struct faulty faulty = {.allowed = SIZE_MAX};
-    struct gdn_allocator allocator = {faulty_resize, &faulty};
+    struct gdn_allocator allocator = faulty_allocator(&faulty);
     struct gdn__pool pool;
     gdn__pool_init(&pool, &allocator);
     for (int burst = 0; burst < 3; burst++) {
@@ -80,7 +80,7 @@ static void without_memory_there_is_no_piece(void **state)
 {
     (void)state;
     struct faulty faulty = {.allowed = 0};
-    struct gdn_allocator allocator = {faulty_resize, &faulty};
+    struct gdn_allocator allocator = faulty_allocator(&faulty);
     struct gdn__pool pool;
     gdn__pool_init(&pool, &allocator);
     assert_null(gdn__pool_take(&pool, 1));

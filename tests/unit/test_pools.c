@@ -220,7 +220,7 @@ static void setting_a_capacity_without_memory_changes_nothing(void **state)
 {
     (void)state;
     struct faulty faulty = {.allowed = SIZE_MAX};
-    struct gdn_allocator allocator = {faulty_resize, &faulty};
+    struct gdn_allocator allocator = faulty_allocator(&faulty);
     struct gdn_ledger_options options = {.allocator = &allocator};
     gdn_ledger *ledger = gdn_ledger_new(&options);
     assert_non_null(ledger);

@@ -559,7 +559,7 @@ static void every_allocation_may_fail(void **state)
 {
     (void)state;
     struct faulty faulty = {.allowed = SIZE_MAX};
-    struct gdn_allocator allocator = {faulty_resize, &faulty};
+    struct gdn_allocator allocator = faulty_allocator(&faulty);
     gdn_cut *cut = clump(6, 3, &allocator);
     enum gdn_err err = GDN_ERR_MEMORY;
     size_t allowed = 0, live = faulty.live;

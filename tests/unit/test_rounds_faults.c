@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "rounds_fixture.h"
+#include "tests/support/faulty.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -311,43 +312,23 @@ static void the_pause_doubles_up_to_a_second(void **state)
 
 /* ---- Memory ---- */
 
-struct supply {
-    size_t left; /* Allocations that still succeed before the one that fails. */
-    bool failed;
-};
-
-/* Exactly one request fails: afterwards all is as before. */
-static void *resize_or_fail(void *context, void *block, size_t bytes)
-{
-    struct supply *supply = context;
-    if (bytes == 0) {
-        free(block);
-        return NULL;
-    }
-    if (!supply->failed && supply->left-- == 0) {
-        supply->failed = true;
-        return NULL;
-    }
-    return realloc(block, bytes);
-}
-
-static void join_at_last(struct supply *supply, uint32_t node)
+static void join_at_last(struct faulty *faulty, uint32_t node)
 {
     for (size_t failed = watch.failed_joins;; failed = watch.failed_joins) {
         watch_join(&watch, node);
         if (watch.failed_joins == failed) return;
-        assert_true(supply->failed);
+        assert_true(faulty->failed > 0);
         assert_int_equal(gdn__rounds_counters(watch.rounds).nodes, node - 1);
     }
 }
 
 /* Until both nodes have joined and a round with both their reports has ended. */
-static void live_through(struct supply *supply)
+static void live_through(struct faulty *faulty)
 {
     const struct watch_report sent = {.to = 2, .count = 3}, taken = {.from = 1, .count = 3};
-    watch.allocator = (struct gdn_allocator){resize_or_fail, supply};
-    while (!watch_open(&watch, 0, 100, "n1,n2")) assert_true(supply->failed);
-    for (uint32_t node = 1; node <= 2; node++) join_at_last(supply, node);
+    watch.allocator = faulty_allocator(faulty);
+    while (!watch_open(&watch, 0, 100, "n1,n2")) assert_true(faulty->failed > 0);
+    for (uint32_t node = 1; node <= 2; node++) join_at_last(faulty, node);
     for (uint64_t round = 1; round <= 3; round++) {
         watch_suspect(&watch);
         watch_at(&watch, watch.now_us / 1000 + 10);
@@ -355,7 +336,7 @@ static void live_through(struct supply *supply)
         watch_report(&watch, 2, round, &taken);
         watch.trace[watch.length] = '\0';
         if (strstr(watch.trace, ": n1 n2\n") != NULL) break;
-        assert_true(supply->failed);
+        assert_true(faulty->failed > 0);
     }
     assert_non_null(strstr(watch.trace, ": n1 n2\n"));
     watch_close(&watch);
@@ -366,12 +347,13 @@ static void live_through(struct supply *supply)
 static void every_allocation_may_fail(void **state)
 {
     (void)state;
-    struct supply supply = {0};
+    struct faulty faulty;
     size_t runs = 0;
     do {
-        supply = (struct supply){.left = runs++};
-        live_through(&supply);
-    } while (supply.failed);
+        faulty = (struct faulty){.allowed = runs++, .once = true};
+        live_through(&faulty);
+        assert_int_equal(faulty.live, 0);
+    } while (faulty.failed > 0);
     assert_true(runs > 10);
 }
 
