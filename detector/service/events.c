@@ -2,35 +2,56 @@
 #include "detector/service/events.h"
 
 #include "detector/cutfile/when.h"
+#include "detector/render/textbuf.h"
 #include "detector/service/text.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <jansson.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
+
+static bool is_standard_output(const char *path)
+{
+    return strcmp(path, "-") == 0;
+}
+
+/* A file that is there, or a new one. False with errno. */
+static bool open_file(struct events *events)
+{
+    events->fd = is_standard_output(events->path)
+                     ? STDOUT_FILENO
+                     : open(events->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    return events->fd >= 0;
+}
+
+static void complain(const struct events *events, const char *what)
+{
+    (void)fprintf(stderr, "gordiand: --events %s: %s\n", events->path, what);
+}
 
 bool events_open(struct events *events, const char *path)
 {
-    *events = (struct events){.path = path};
-    if (path == NULL) return true;
-    events->file = strcmp(path, "-") == 0 ? stdout : fopen(path, "ae");
-    if (events->file != NULL) return true;
-    (void)fprintf(stderr, "gordiand: --events %s: %s\n", path, strerror(errno));
+    *events = (struct events){.path = path, .fd = -1};
+    if (path == NULL || open_file(events)) return true;
+    complain(events, strerror(errno));
     return false;
 }
 
 void events_close(struct events *events)
 {
-    if (events->file != NULL && events->file != stdout) (void)fclose(events->file);
-    events->file = NULL;
+    if (events->fd >= 0 && events->fd != STDOUT_FILENO) (void)close(events->fd);
+    events->fd = -1;
 }
 
+/* If that fails, the next event tries again, and says so. */
 void events_reopen(struct events *events)
 {
-    if (events->path == NULL || events->file == stdout) return;
+    if (events->path == NULL) return;
     events_close(events);
-    (void)events_open(events, events->path);
+    (void)open_file(events);
 }
 
 const char *events_name(enum gdn_detector_event_type type)
@@ -129,23 +150,29 @@ static void set_details(json_t *line, const struct gdn_detector_event *event)
     }
 }
 
-static bool write_line(struct events *events, const json_t *line)
+static int append(const char *bytes, size_t length, void *text)
 {
-    char *text = json_dumps(line, JSON_COMPACT);
-    if (text == NULL) return false;
-    bool written = fprintf(events->file, "%s\n", text) > 0 && fflush(events->file) == 0;
-    free(text);
+    gdn__textbuf_add_bytes(text, bytes, length);
+    return 0;
+}
+
+static bool write_line(const struct events *events, const json_t *line)
+{
+    struct gdn__textbuf text = {0};
+    (void)json_dump_callback(line, append, &text, JSON_COMPACT);
+    gdn__textbuf_add_char(&text, '\n');
+    errno = ENOMEM;
+    bool written = !text.failed && output_write(events->fd, text.text, text.length);
+    int failure = errno;
+    gdn__textbuf_fini(&text);
+    errno = failure;
     return written;
 }
 
-void events_write(struct events *events, const struct gdn_detector_event *event)
+static json_t *line_of(const char *name, const struct gdn_detector_event *event)
 {
     char when[GDN__WHEN_BYTES];
     struct timespec now;
-    const char *name = events_name(event->type);
-    if (name == NULL || events->path == NULL) return;
-    if (events->file == NULL) events_reopen(events);
-    if (events->file == NULL) return;
     (void)clock_gettime(CLOCK_REALTIME, &now);
     json_t *line = json_object();
     (void)json_object_set_new(line, "format", json_string("gordian-event/1"));
@@ -154,12 +181,19 @@ void events_write(struct events *events, const struct gdn_detector_event *event)
         json_string(gdn__when_format((int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000, when)));
     (void)json_object_set_new(line, "event", json_string(name));
     set_details(line, event);
-    bool written = write_line(events, line);
+    return line;
+}
+
+void events_write(struct events *events, const struct gdn_detector_event *event)
+{
+    const char *name = events_name(event->type);
+    if (name == NULL || events->path == NULL) return;
+    json_t *line = line_of(name, event);
+    bool written = (events->fd >= 0 || open_file(events)) && write_line(events, line);
+    int failure = errno;
     json_decref(line);
-    if (!written && !events->failing) {
-        (void)fprintf(stderr, "gordiand: --events %s: cannot be written: %s\n", events->path,
-                      strerror(errno));
-    }
-    events->failing = !written;
-    clearerr(events->file);
+    if (!spell_begins(&events->spell, written)) return;
+    char what[128];
+    (void)snprintf(what, sizeof what, "cannot be written: %s", strerror(failure));
+    complain(events, what);
 }

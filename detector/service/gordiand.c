@@ -9,6 +9,7 @@
 #include "detector/service/events.h"
 #include "detector/service/keep.h"
 #include "detector/service/options.h"
+#include "detector/service/output.h"
 #include "src/node/endpoint.h"
 #include <errno.h>
 #include <inttypes.h>
@@ -28,7 +29,8 @@ struct service {
     struct events events;
     struct keep keep;
     int signals;
-    int watched; /* epoll: signals and control. */
+    int watched;         /* epoll: signals and control. */
+    struct spell report; /* Of text for stdout that could not be written. */
     bool stopping;
 };
 
@@ -41,16 +43,20 @@ static void log_line(void *context, enum gdn_log_level level, const char *line)
     (void)fprintf(stderr, "gordiand: %s\n", line);
 }
 
-static void print_text(struct gdn__textbuf *text)
+/* What cannot be written is told of once, and the next is tried. */
+static void print_text(struct service *service, struct gdn__textbuf *text)
 {
-    if (!text->failed && text->text != NULL) (void)fputs(text->text, stdout);
-    (void)fflush(stdout);
+    errno = ENOMEM;
+    bool written = !text->failed && output_write(STDOUT_FILENO, text->text, text->length);
+    if (spell_begins(&service->report, written)) {
+        (void)fprintf(stderr, "gordiand: the report cannot be written: %s\n", strerror(errno));
+    }
     gdn__textbuf_fini(text);
 }
 
 /* The report of the one deadlock that is new (the others of the round were told before), as gordian
  * analyze gives it from the cut; then how soon it was found, which the cut cannot tell. */
-static void print_deadlock(const struct gdn_detector_event *event)
+static void print_deadlock(struct service *service, const struct gdn_detector_event *event)
 {
     static const struct gdn__render_options options;
     char id[GDN_ID_TEXT_BYTES];
@@ -61,10 +67,11 @@ static void print_deadlock(const struct gdn_detector_event *event)
     gdn__textbuf_addf(&text, "deadlock %.6s: found ", gdn_id_format(event->id, id));
     gdn__show_duration(&text, last_us + (uint64_t)event->latency_us);
     gdn__textbuf_add(&text, last_us > 0 ? " after its last request\n" : " after the round began\n");
-    print_text(&text);
+    print_text(service, &text);
 }
 
-static void print_outcome(const struct gdn_detector_event *event, const char *what)
+static void print_outcome(struct service *service, const struct gdn_detector_event *event,
+                          const char *what)
 {
     char id[GDN_ID_TEXT_BYTES];
     struct gdn__textbuf text = {0};
@@ -73,53 +80,56 @@ static void print_outcome(const struct gdn_detector_event *event, const char *wh
     gdn__textbuf_addf(&text, " %s ", what);
     gdn__textbuf_add_shown(&text, event->node);
     gdn__textbuf_addf(&text, " after %.1f ms\n", (double)event->after_us / 1000.0);
-    print_text(&text);
+    print_text(service, &text);
 }
 
-static void print_gone(const struct gdn_detector_event *event)
+static void print_gone(struct service *service, const struct gdn_detector_event *event)
 {
     char id[GDN_ID_TEXT_BYTES];
-    (void)printf("deadlock %.6s: gone after %.1f ms\n", gdn_id_format(event->id, id),
-                 (double)event->after_us / 1000.0);
-    (void)fflush(stdout);
+    struct gdn__textbuf text = {0};
+    gdn__textbuf_addf(&text, "deadlock %.6s: gone after %.1f ms\n", gdn_id_format(event->id, id),
+                      (double)event->after_us / 1000.0);
+    print_text(service, &text);
 }
 
 /* A known deadlock is not reported again; that it stands is said in its 8th, 16th, 32nd, ... round,
  * so that its lines stay few however long nobody breaks it. */
-static void print_standing(const struct service *service, const struct gdn_detector_event *event)
+static void print_standing(struct service *service, const struct gdn_detector_event *event)
 {
     char id[GDN_ID_TEXT_BYTES], when[GDN__WHEN_BYTES];
     for (size_t i = 0; i < gdn_detector_incident_count(service->detector); i++) {
         struct gdn_detector_incident incident = gdn_detector_incident(service->detector, i);
         bool due = incident.rounds >= 8 && (incident.rounds & (incident.rounds - 1)) == 0;
         if (!due || incident.seen_in.number != event->round.number) continue;
-        (void)printf("deadlock %.6s: still there, seen in %" PRIu64 " rounds since %s\n",
-                     gdn_id_format(incident.id, id), incident.rounds,
-                     gdn__when_format(incident.found_us, when));
-        (void)fflush(stdout);
+        struct gdn__textbuf text = {0};
+        gdn__textbuf_addf(&text,
+                          "deadlock %.6s: still there, seen in %" PRIu64 " rounds since %s\n",
+                          gdn_id_format(incident.id, id), incident.rounds,
+                          gdn__when_format(incident.found_us, when));
+        print_text(service, &text);
     }
 }
 
-static void print_news(const struct gdn_detector_event *event)
+static void print_news(struct service *service, const struct gdn_detector_event *event)
 {
     switch (event->type) {
     case GDN_DETECTOR_DEADLOCK:
-        print_deadlock(event);
+        print_deadlock(service, event);
         return;
     case GDN_DETECTOR_ABORTED:
-        print_outcome(event, "aborted by");
+        print_outcome(service, event, "aborted by");
         return;
     case GDN_DETECTOR_STALE:
-        print_outcome(event, "was no longer waiting at");
+        print_outcome(service, event, "was no longer waiting at");
         return;
     case GDN_DETECTOR_REFUSED:
-        print_outcome(event, "must not be aborted, says");
+        print_outcome(service, event, "must not be aborted, says");
         return;
     case GDN_DETECTOR_UNKNOWN:
-        print_outcome(event, "asked to abort, no answer from");
+        print_outcome(service, event, "asked to abort, no answer from");
         return;
     case GDN_DETECTOR_GONE:
-        print_gone(event);
+        print_gone(service, event);
         return;
     case GDN_DETECTOR_ABORT_ASKED:
     case GDN_DETECTOR_ROUND:
@@ -132,9 +142,9 @@ static void print_news(const struct gdn_detector_event *event)
 
 static void tell(struct service *service, const struct gdn_detector_event *event)
 {
-    bool to_events = service->events.file == stdout;
+    bool to_events = service->events.fd == STDOUT_FILENO;
     events_write(&service->events, event);
-    if (!to_events) print_news(event); /* One kind of line on one stream. */
+    if (!to_events) print_news(service, event); /* One kind of line on one stream. */
     if (event->type == GDN_DETECTOR_ROUND_FAILED) log_line(service, GDN_LOG_INFO, event->why);
     if (event->type != GDN_DETECTOR_ROUND) return;
     if (!to_events) print_standing(service, event);
@@ -257,7 +267,8 @@ static void close_service(struct service *service)
 
 int main(int argc, char **argv)
 {
-    struct service service = {.signals = -1, .watched = -1, .control = {.descriptor = -1}};
+    struct service service = {
+        .signals = -1, .watched = -1, .control = {.descriptor = -1}, .events = {.fd = -1}};
     int status = GDN__EXIT_DONE;
     if (options_read(argc, argv, &service.options, &status)) {
         status = open_service(&service);

@@ -65,12 +65,9 @@ void keep_cut(struct keep *keep, const gdn_cut *cut)
     if (keep->directory == NULL) return;
     path_of(keep, cut->round.number, path);
     enum gdn_err err = gdn__cutfile_save(cut, path, GDN__CUTFILE_BINARY, why, sizeof why);
-    if (err != GDN_OK) {
-        if (!keep->failing) (void)fprintf(stderr, "gordiand: --keep-cuts: %s\n", why);
-        keep->failing = true;
-        return;
-    }
-    keep->failing = false;
+    bool begins = spell_begins(&keep->spell, err == GDN_OK);
+    if (begins) (void)fprintf(stderr, "gordiand: --keep-cuts: %s\n", why);
+    if (err != GDN_OK) return;
     if (keep->count == keep->max) remove_oldest(keep);
     keep->numbers[(keep->first + keep->count++) % keep->max] = cut->round.number;
 }

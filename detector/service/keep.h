@@ -5,12 +5,14 @@
 
 #include <gordian/cut.h>
 
+#include "detector/service/output.h"
+
 struct keep {
     const char *directory; /* NULL: nobody wants them. */
     char *prefix;          /* Of file names: the detector's name, made safe. */
     uint64_t *numbers;     /* Ring of the rounds that were saved. */
     size_t first, count, max;
-    bool failing; /* Said so already. */
+    struct spell spell; /* Of cuts that could not be saved. */
 };
 
 /* False: the directory cannot be written, and one line on stderr said why. */

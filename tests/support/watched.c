@@ -20,7 +20,11 @@
 
 char *watched_path(const struct watched *watched, const char *name, char path[PROGRAM_PATH_BYTES])
 {
-    (void)snprintf(path, PROGRAM_PATH_BYTES, "%s/%s", watched->directory, name);
+    if (name[0] == '/') {
+        (void)snprintf(path, PROGRAM_PATH_BYTES, "%s", name);
+    } else {
+        (void)snprintf(path, PROGRAM_PATH_BYTES, "%s/%s", watched->directory, name);
+    }
     return path;
 }
 
@@ -41,7 +45,8 @@ static pid_t start_in(const struct watched *watched, const char *program, const 
     char copy[1024], *argv[ARGUMENTS_MAX + 1] = {program_path(path, program)};
     assert_true((size_t)snprintf(copy, sizeof copy, "%s", words) < sizeof copy);
     read_words(copy, argv);
-    (void)unlink(watched_path(watched, out, out_path)); /* An earlier run's words are no news. */
+    /* An earlier run's words are no news. */
+    if (out[0] != '/') (void)unlink(watched_path(watched, out, out_path));
     (void)unlink(watched_path(watched, err, err_path));
     pid_t pid = program_start(argv, watched_path(watched, out, out_path),
                               watched_path(watched, err, err_path));
@@ -103,7 +108,8 @@ void watched_start(struct watched *watched, const char *words)
 {
     char all[1024], err[PROGRAM_PATH_BYTES];
     (void)snprintf(all, sizeof all, "--bind tcp://127.0.0.1:* %s", words);
-    watched->pid = start_in(watched, "gordiand", all, "service.out", "service.err");
+    const char *report = watched->report != NULL ? watched->report : "service.out";
+    watched->pid = start_in(watched, "gordiand", all, report, "service.err");
     bool listens = program_await_text(watched_path(watched, "service.err", err),
                                       "gordiand: listening on ", WATCHED_START_MS);
     char *said = program_read_file(err);

@@ -14,7 +14,8 @@
 
 struct watched {
     char directory[64];
-    pid_t pid; /* Of gordiand; -1: none runs. */
+    pid_t pid;          /* Of gordiand; -1: none runs. */
+    const char *report; /* Absolute path: where its stdout goes; NULL: the file service.out. */
     char endpoint[WATCHED_ENDPOINT_MAX], control[WATCHED_ENDPOINT_MAX];
     gdn_node *node; /* Registered with it; NULL: none. */
 };
@@ -23,7 +24,7 @@ struct watched {
 int watched_setup(void **state);
 int watched_teardown(void **state);
 
-/* The path of a file in its directory. Returns @p path. */
+/* The path of a file in its directory (an absolute one stays what it is). Returns @p path. */
 char *watched_path(const struct watched *watched, const char *name, char path[PROGRAM_PATH_BYTES]);
 
 /* What a program that ended has said. */
@@ -42,8 +43,7 @@ void watched_forget(struct watched_said *said);
 void watched_expect_refused(const struct watched *watched, const char *program, const char *words,
                             int status, const char *why);
 
-/* Start gordiand on a free port with more options, and wait until it listens. Its stdout goes to
- * the file service.out. */
+/* Start gordiand on a free port with more options, and wait until it listens. */
 void watched_start(struct watched *watched, const char *words);
 /* The same, with its events in the file events. */
 void watched_start_with_events(struct watched *watched, const char *more);
