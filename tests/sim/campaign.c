@@ -45,7 +45,8 @@ struct campaign campaign_from_environment(uint64_t runs)
 {
     return (struct campaign){.first_seed = number_from("GDN_SEED", 1),
                              .runs = number_from("GDN_RUNS", runs),
-                             .allowed = faults_from(getenv("GDN_FAULTS"))};
+                             .allowed = faults_from(getenv("GDN_FAULTS")),
+                             .quiet = number_from("GDN_SHRINK", 1) == 0};
 }
 
 /* ---- Children ---- */
@@ -135,11 +136,9 @@ static void say_outcome(int outcome)
     }
 }
 
-static void explain(const struct campaign *campaign, uint64_t seed, int outcome)
+static void explain(const struct campaign *campaign, uint64_t seed)
 {
     static struct sim_plan plan;
-    print_error("seed %llu broke at step %d\n", (unsigned long long)seed, sim_report->step);
-    say_outcome(outcome);
     sim_draw(&plan, seed, campaign->allowed);
     int all = plan.step_count;
     int again = try_plan(&plan, true);
@@ -208,10 +207,9 @@ bool campaign_run(const struct campaign *campaign, struct sim_counts *counts)
     *counts = sim_report->counts;
     say_counts(counts, seconds() - began);
     if (outcome == 0) return true;
-    if (campaign->quiet) {
-        say_outcome(outcome);
-    } else {
-        explain(campaign, sim_report->seed, outcome);
-    }
+    print_error("seed %llu broke at step %d\n", (unsigned long long)sim_report->seed,
+                sim_report->step);
+    say_outcome(outcome);
+    if (!campaign->quiet) explain(campaign, sim_report->seed);
     return false;
 }

@@ -10,10 +10,11 @@
 struct campaign {
     uint64_t first_seed, runs;
     uint64_t allowed; /* Faults, a bit each. */
-    bool quiet;       /* Only say whether it broke; do not cut down. */
+    bool quiet;       /* Only say what broke, and where; do not cut down. */
 };
 
-/* From GDN_SEED, GDN_RUNS and GDN_FAULTS (words separated by commas, or "none"). */
+/* From GDN_SEED, GDN_RUNS and GDN_FAULTS (words separated by commas, or "none"); with GDN_SHRINK=0
+ * it is quiet. */
 struct campaign campaign_from_environment(uint64_t runs);
 
 /* Prints the first seed, then what was counted. On a failure: the seed, the command that replays
