@@ -6,11 +6,10 @@
 #include "detector/host/news.h"
 #include "detector/rounds/watch.h"
 #include "src/core/mem.h"
+#include "src/core/why.h"
 #include "src/node/incarnation.h"
 #include "src/node/wires.h"
 #include <poll.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -79,50 +78,38 @@ void gdn_detector_suspect(gdn_detector *detector)
 
 /* ---- Opening and closing ---- */
 
-__attribute__((format(printf, 4, 5))) static enum gdn_err refuse(enum gdn_err err, char *why,
-                                                                 size_t why_bytes,
-                                                                 const char *format, ...)
-{
-    if (why == NULL || why_bytes == 0) return err;
-    va_list arguments;
-    va_start(arguments, format);
-    (void)vsnprintf(why, why_bytes, format, arguments);
-    va_end(arguments);
-    return err;
-}
-
 static enum gdn_err check_options(const struct gdn_detector_options *options, char *why,
                                   size_t why_bytes)
 {
     if (!gdn_name_is_valid(options->name)) {
-        return refuse(GDN_ERR_NAME, why, why_bytes,
-                      "the detector's name must have 1 to %d bytes and no control character",
-                      GDN_NAME_MAX);
+        return gdn__explain(GDN_ERR_NAME, why, why_bytes,
+                            "the detector's name must have 1 to %d bytes and no control character",
+                            GDN_NAME_MAX);
     }
     if (options->bind == NULL) {
-        return refuse(GDN_ERR_ADDRESS, why, why_bytes,
-                      "detector %s: bind needs an endpoint, such as tcp://127.0.0.1:7400",
-                      options->name);
+        return gdn__explain(GDN_ERR_ADDRESS, why, why_bytes,
+                            "detector %s: bind needs an endpoint, such as tcp://127.0.0.1:7400",
+                            options->name);
     }
     if (options->period_ms < 0 || options->deadline_ms < 0) {
-        return refuse(GDN_ERR_MISUSE, why, why_bytes,
-                      "detector %s: a period or deadline is negative", options->name);
+        return gdn__explain(GDN_ERR_MISUSE, why, why_bytes,
+                            "detector %s: a period or deadline is negative", options->name);
     }
     if (options->deadline_ms > DEADLINE_MS_MAX) {
-        return refuse(GDN_ERR_MISUSE, why, why_bytes,
-                      "detector %s: a round's deadline of %lld ms is more than %d ms",
-                      options->name, (long long)options->deadline_ms, DEADLINE_MS_MAX);
+        return gdn__explain(GDN_ERR_MISUSE, why, why_bytes,
+                            "detector %s: a round's deadline of %lld ms is more than %d ms",
+                            options->name, (long long)options->deadline_ms, DEADLINE_MS_MAX);
     }
     if (options->silence_ms != 0 && options->silence_ms < GDN__SILENCE_MS_MIN) {
-        return refuse(GDN_ERR_MISUSE, why, why_bytes,
-                      "detector %s: silence_ms is %u; give at least %d, or 0 for the default",
-                      options->name, options->silence_ms, GDN__SILENCE_MS_MIN);
+        return gdn__explain(GDN_ERR_MISUSE, why, why_bytes,
+                            "detector %s: silence_ms is %u; give at least %d, or 0 for the default",
+                            options->name, options->silence_ms, GDN__SILENCE_MS_MIN);
     }
     for (size_t i = 0; i < options->expect_count; i++) {
         if (gdn_name_is_valid(options->expect[i])) continue;
-        return refuse(GDN_ERR_NAME, why, why_bytes,
-                      "detector %s: expected node number %zu has no valid name", options->name,
-                      i + 1);
+        return gdn__explain(GDN_ERR_NAME, why, why_bytes,
+                            "detector %s: expected node number %zu has no valid name",
+                            options->name, i + 1);
     }
     return GDN_OK;
 }
@@ -141,8 +128,8 @@ static enum gdn_err open_wires(gdn_detector *detector, const struct gdn_detector
         &detector->allocator,
         options->advertise != NULL ? options->advertise : gdn__wires_endpoint(&detector->wires));
     if (detector->endpoint != NULL && gdn_name_is_valid(detector->endpoint)) return GDN_OK;
-    return refuse(GDN_ERR_ADDRESS, why, why_bytes, "detector %s: %s cannot be advertised",
-                  options->name, options->advertise);
+    return gdn__explain(GDN_ERR_ADDRESS, why, why_bytes, "detector %s: %s cannot be advertised",
+                        options->name, options->advertise);
 }
 
 static enum gdn_err make_watch(gdn_detector *detector, const struct gdn_detector_options *options,
@@ -165,7 +152,8 @@ static enum gdn_err make_watch(gdn_detector *detector, const struct gdn_detector
                                        .context = detector};
     detector->watch = gdn__watch_new(&watch, tell_time(detector));
     if (detector->watch != NULL) return GDN_OK;
-    return refuse(GDN_ERR_MEMORY, why, why_bytes, "detector %s: out of memory", options->name);
+    return gdn__explain(GDN_ERR_MEMORY, why, why_bytes, "detector %s: out of memory",
+                        options->name);
 }
 
 enum gdn_err gdn_detector_open(const struct gdn_detector_options *options, gdn_detector **opened,
@@ -175,7 +163,7 @@ enum gdn_err gdn_detector_open(const struct gdn_detector_options *options, gdn_d
     if (err != GDN_OK) return err;
     struct gdn_allocator allocator = gdn__allocator_or_default(&options->allocator);
     gdn_detector *detector = gdn__calloc(&allocator, sizeof *detector);
-    if (detector == NULL) return refuse(GDN_ERR_MEMORY, why, why_bytes, "out of memory");
+    if (detector == NULL) return gdn__explain(GDN_ERR_MEMORY, why, why_bytes, "out of memory");
     detector->allocator = allocator;
     detector->log = options->log;
     detector->incarnation = gdn__new_incarnation();

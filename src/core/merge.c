@@ -4,24 +4,13 @@
 
 #include "map.h"
 #include "mem.h"
-#include <stdarg.h>
-#include <stdio.h>
+#include "why.h"
 #include <string.h>
 
 /* Where the other cut's table entries went. */
 struct mapping {
     uint32_t *parties, *processes, *resources;
 };
-
-__attribute__((format(printf, 3, 4))) static void say(char *why, size_t why_bytes,
-                                                      const char *format, ...)
-{
-    if (why == NULL || why_bytes == 0) return;
-    va_list arguments;
-    va_start(arguments, format);
-    (void)vsnprintf(why, why_bytes, format, arguments);
-    va_end(arguments);
-}
 
 static bool same_modes(const struct gdn_modes *a, const struct gdn_modes *b)
 {
@@ -38,8 +27,7 @@ static enum gdn_err merge_modes(gdn_cut *cut, const gdn_cut *other, char *why, s
 {
     if (cut->node_count == 0 && other->modes_given) return gdn_cut_set_modes(cut, &other->modes);
     if (same_modes(&cut->modes, &other->modes)) return GDN_OK;
-    say(why, why_bytes, "the nodes use different lock modes");
-    return GDN_ERR_DISAGREE;
+    return gdn__explain(GDN_ERR_DISAGREE, why, why_bytes, "the nodes use different lock modes");
 }
 
 static enum gdn_err map_parties(gdn_cut *cut, const gdn_cut *other, struct mapping *map)
@@ -162,8 +150,8 @@ static enum gdn_err merge_node(gdn_cut *cut, const gdn_cut *other, const struct 
     uint32_t to;
     enum gdn_err err = gdn_cut_add_node(cut, map->parties[node->party], &to);
     if (err == GDN_ERR_MISUSE) {
-        say(why, why_bytes, "two reports of node %s", other->parties[node->party].name);
-        return GDN_ERR_DISAGREE;
+        return gdn__explain(GDN_ERR_DISAGREE, why, why_bytes, "two reports of node %s",
+                            other->parties[node->party].name);
     }
     if (err != GDN_OK) return err;
     cut->nodes[to].waits_listed = node->waits_listed;
@@ -176,7 +164,7 @@ static enum gdn_err merge_node(gdn_cut *cut, const gdn_cut *other, const struct 
 
 enum gdn_err gdn_cut_merge(gdn_cut *cut, const gdn_cut *other, char *why, size_t why_bytes)
 {
-    say(why, why_bytes, "%s", gdn_err_text(GDN_ERR_MEMORY));
+    (void)gdn__explain(GDN_ERR_MEMORY, why, why_bytes, "%s", gdn_err_text(GDN_ERR_MEMORY));
     enum gdn_err err = merge_modes(cut, other, why, why_bytes);
     if (err != GDN_OK) return err;
 
@@ -196,7 +184,7 @@ enum gdn_err gdn_cut_merge(gdn_cut *cut, const gdn_cut *other, char *why, size_t
         err = gdn_cut_add_missing(cut, other->missing[i]);
     }
     gdn__free(&cut->allocator, tables);
-    if (err == GDN_OK) say(why, why_bytes, "%s", gdn_err_text(GDN_OK));
+    if (err == GDN_OK) (void)gdn__explain(err, why, why_bytes, "%s", gdn_err_text(err));
     return err;
 }
 
@@ -214,10 +202,10 @@ static enum gdn_err check_incarnations(const gdn_cut *cut, char *why, size_t why
         struct gdn__key key = gdn__key_of_id(party->id.id);
         uintptr_t other = gdn__map_get(&known, key);
         if (other != 0) {
-            say(why, why_bytes, "the reports disagree on the incarnation of node %s: %llu and %llu",
-                party->name, (unsigned long long)cut->parties[other - 1].incarnation,
-                (unsigned long long)party->incarnation);
-            err = GDN_ERR_DISAGREE;
+            err = gdn__explain(GDN_ERR_DISAGREE, why, why_bytes,
+                               "the reports disagree on the incarnation of node %s: %llu and %llu",
+                               party->name, (unsigned long long)cut->parties[other - 1].incarnation,
+                               (unsigned long long)party->incarnation);
         } else if (!gdn__map_put(&known, key, i + 1)) {
             err = GDN_ERR_MEMORY;
         }
@@ -292,13 +280,13 @@ static enum gdn_err check_incoming(const gdn_cut *cut, const struct gdn_cut_node
     uint64_t received = channel->count + channel->untagged + channel->message_count;
     /* An open channel still has messages on their way: it may only lack, never exceed. */
     if (sent == received || (channel->open && sent > received)) return GDN_OK;
-    say(why, why_bytes,
+    return gdn__explain(
+        GDN_ERR_UNBALANCED, why, why_bytes,
         "channel %s -> %s does not balance: sent %llu, but taken %llu + untagged %llu + recorded "
         "%zu",
         cut->parties[channel->peer].name, cut->parties[node->party].name, (unsigned long long)sent,
         (unsigned long long)channel->count, (unsigned long long)channel->untagged,
         channel->message_count);
-    return GDN_ERR_UNBALANCED;
 }
 
 /* What was sent must have another end, unless nothing was sent. */
@@ -309,10 +297,10 @@ static enum gdn_err check_outgoing(const gdn_cut *cut, const struct gdn_cut_node
     const struct gdn_cut_node *receiver = &cut->nodes[cut->parties[channel->peer].node];
     if (channel->count == 0 || receiver->channel_count == 0) return GDN_OK;
     if (find_channel(channels, node->party, channel->peer, true) != NULL) return GDN_OK;
-    say(why, why_bytes, "channel %s -> %s does not balance: sent %llu, but %s counts none of it",
-        cut->parties[node->party].name, cut->parties[channel->peer].name,
-        (unsigned long long)channel->count, cut->parties[channel->peer].name);
-    return GDN_ERR_UNBALANCED;
+    return gdn__explain(GDN_ERR_UNBALANCED, why, why_bytes,
+                        "channel %s -> %s does not balance: sent %llu, but %s counts none of it",
+                        cut->parties[node->party].name, cut->parties[channel->peer].name,
+                        (unsigned long long)channel->count, cut->parties[channel->peer].name);
 }
 
 static enum gdn_err check_balance(const gdn_cut *cut, char *why, size_t why_bytes)
@@ -335,10 +323,10 @@ static enum gdn_err check_balance(const gdn_cut *cut, char *why, size_t why_byte
 
 enum gdn_err gdn_cut_check(gdn_cut *cut, char *why, size_t why_bytes)
 {
-    say(why, why_bytes, "%s", gdn_err_text(GDN_ERR_MEMORY));
+    (void)gdn__explain(GDN_ERR_MEMORY, why, why_bytes, "%s", gdn_err_text(GDN_ERR_MEMORY));
     enum gdn_err err = check_incarnations(cut, why, why_bytes);
     if (err == GDN_OK) err = name_missing(cut);
     if (err == GDN_OK) err = check_balance(cut, why, why_bytes);
-    if (err == GDN_OK) say(why, why_bytes, "%s", gdn_err_text(GDN_OK));
+    if (err == GDN_OK) (void)gdn__explain(err, why, why_bytes, "%s", gdn_err_text(err));
     return err;
 }

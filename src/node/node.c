@@ -2,11 +2,10 @@
 #include "src/node/node.h"
 
 #include "src/core/mem.h"
+#include "src/core/why.h"
 #include "src/node/incarnation.h"
 #include <errno.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -101,43 +100,32 @@ static bool flush(gdn_node *node, int timeout_ms, bool until_stopped)
 
 /* ---- Opening and closing ---- */
 
-__attribute__((format(printf, 4, 5))) static enum gdn_err refuse(enum gdn_err err, char *why,
-                                                                 size_t why_bytes,
-                                                                 const char *format, ...)
-{
-    if (why == NULL || why_bytes == 0) return err;
-    va_list arguments;
-    va_start(arguments, format);
-    (void)vsnprintf(why, why_bytes, format, arguments);
-    va_end(arguments);
-    return err;
-}
-
 static enum gdn_err check_options(const struct gdn_node_options *options, char *why,
                                   size_t why_bytes)
 {
     if (!gdn_name_is_valid(options->name)) {
-        return refuse(GDN_ERR_NAME, why, why_bytes,
-                      "the node's name must have 1 to %d bytes and no control character",
-                      GDN_NAME_MAX);
+        return gdn__explain(GDN_ERR_NAME, why, why_bytes,
+                            "the node's name must have 1 to %d bytes and no control character",
+                            GDN_NAME_MAX);
     }
     if (options->bind == NULL || !gdn_name_is_valid(options->bind)) {
-        return refuse(GDN_ERR_ADDRESS, why, why_bytes,
-                      "node %s: bind needs an endpoint, such as tcp://127.0.0.1:*", options->name);
+        return gdn__explain(GDN_ERR_ADDRESS, why, why_bytes,
+                            "node %s: bind needs an endpoint, such as tcp://127.0.0.1:*",
+                            options->name);
     }
     if (options->modes != NULL && !gdn_modes_are_valid(options->modes)) {
-        return refuse(GDN_ERR_MISUSE, why, why_bytes, "node %s: the lock modes are not valid",
-                      options->name);
+        return gdn__explain(GDN_ERR_MISUSE, why, why_bytes, "node %s: the lock modes are not valid",
+                            options->name);
     }
     if (options->silence_ms != 0 && options->silence_ms < GDN__SILENCE_MS_MIN) {
-        return refuse(GDN_ERR_MISUSE, why, why_bytes,
-                      "node %s: silence_ms is %u; give at least %d, or 0 for the default",
-                      options->name, options->silence_ms, GDN__SILENCE_MS_MIN);
+        return gdn__explain(GDN_ERR_MISUSE, why, why_bytes,
+                            "node %s: silence_ms is %u; give at least %d, or 0 for the default",
+                            options->name, options->silence_ms, GDN__SILENCE_MS_MIN);
     }
     if (options->window_bytes != 0 && options->window_bytes < GDN__WINDOW_BYTES_MIN) {
-        return refuse(GDN_ERR_MISUSE, why, why_bytes,
-                      "node %s: window_bytes is %zu; give at least %d, or 0 for the default",
-                      options->name, options->window_bytes, GDN__WINDOW_BYTES_MIN);
+        return gdn__explain(GDN_ERR_MISUSE, why, why_bytes,
+                            "node %s: window_bytes is %zu; give at least %d, or 0 for the default",
+                            options->name, options->window_bytes, GDN__WINDOW_BYTES_MIN);
     }
     return GDN_OK;
 }
@@ -146,8 +134,8 @@ static enum gdn_err make_descriptors(gdn_node *node, char *why, size_t why_bytes
 {
     node->items_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (node->items_fd >= 0 && gdn__engine_init(node)) return GDN_OK;
-    return refuse(GDN_ERR_SYSTEM, why, why_bytes, "node %s: no descriptor: %s", node->name,
-                  strerror(errno));
+    return gdn__explain(GDN_ERR_SYSTEM, why, why_bytes, "node %s: no descriptor: %s", node->name,
+                        strerror(errno));
 }
 
 static void init_conditions(gdn_node *node)
@@ -183,7 +171,7 @@ static enum gdn_err make_site(gdn_node *node, const struct gdn_node_options *opt
                                     .allocator = &node->allocator};
     node->site = gdn_site_new(&site);
     if (node->site != NULL) return GDN_OK;
-    return refuse(GDN_ERR_MEMORY, why, why_bytes, "node %s: out of memory", options->name);
+    return gdn__explain(GDN_ERR_MEMORY, why, why_bytes, "node %s: out of memory", options->name);
 }
 
 static enum gdn_err dial(gdn_node *node, const char *name, const char *endpoint, bool detector,
@@ -197,7 +185,7 @@ static enum gdn_err dial(gdn_node *node, const char *name, const char *endpoint,
     enum gdn_err err = gdn__endpoint_check(endpoint, &node->wires.rules, why, why_bytes);
     if (err != GDN_OK) return err;
     err = verb(node, event, &actions);
-    return err == GDN_OK ? err : refuse(err, why, why_bytes, "%s", gdn_err_text(err));
+    return err == GDN_OK ? err : gdn__explain(err, why, why_bytes, "%s", gdn_err_text(err));
 }
 
 static enum gdn_err dial_detectors(gdn_node *node, const struct gdn_node_options *options,
@@ -208,7 +196,7 @@ static enum gdn_err dial_detectors(gdn_node *node, const struct gdn_node_options
         const char *endpoint = options->detectors[i];
         enum gdn_err err = dial(node, NULL, endpoint, true, reason, sizeof reason);
         if (err != GDN_OK) {
-            return refuse(err, why, why_bytes, "node %s: detector %s", node->name, reason);
+            return gdn__explain(err, why, why_bytes, "node %s: detector %s", node->name, reason);
         }
     }
     return GDN_OK;
@@ -224,8 +212,8 @@ static enum gdn_err start_engine(gdn_node *node, char *why, size_t why_bytes)
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     node->has_engine = failed == 0;
     if (failed == 0) return GDN_OK;
-    return refuse(GDN_ERR_SYSTEM, why, why_bytes, "node %s: no thread: %s", node->name,
-                  strerror(failed));
+    return gdn__explain(GDN_ERR_SYSTEM, why, why_bytes, "node %s: no thread: %s", node->name,
+                        strerror(failed));
 }
 
 static enum gdn_err open_wires(gdn_node *node, const struct gdn_node_options *options, char *why,
@@ -242,7 +230,7 @@ static enum gdn_err open_wires(gdn_node *node, const struct gdn_node_options *op
                                                        ? options->advertise
                                                        : gdn__wires_endpoint(&node->wires));
     if (node->endpoint == NULL) {
-        return refuse(GDN_ERR_MEMORY, why, why_bytes, "node %s: out of memory", node->name);
+        return gdn__explain(GDN_ERR_MEMORY, why, why_bytes, "node %s: out of memory", node->name);
     }
     return GDN_OK;
 }
@@ -254,7 +242,7 @@ enum gdn_err gdn_node_open(const struct gdn_node_options *options, gdn_node **op
     if (err != GDN_OK) return err;
     struct gdn_allocator allocator = gdn__allocator_or_default(&options->allocator);
     gdn_node *node = gdn__calloc(&allocator, sizeof *node);
-    if (node == NULL) return refuse(GDN_ERR_MEMORY, why, why_bytes, "out of memory");
+    if (node == NULL) return gdn__explain(GDN_ERR_MEMORY, why, why_bytes, "out of memory");
     node->allocator = allocator;
     node->log = options->log;
     node->close_ms = options->close_ms != 0 ? (int)options->close_ms : CLOSE_MS;
@@ -268,7 +256,8 @@ enum gdn_err gdn_node_open(const struct gdn_node_options *options, gdn_node **op
     gdn__buffer_init(&node->told, &allocator);
     init_conditions(node);
     node->name = gdn__strdup(&allocator, options->name);
-    err = node->name == NULL ? refuse(GDN_ERR_MEMORY, why, why_bytes, "out of memory") : GDN_OK;
+    err =
+        node->name == NULL ? gdn__explain(GDN_ERR_MEMORY, why, why_bytes, "out of memory") : GDN_OK;
     if (err == GDN_OK) err = open_wires(node, options, why, why_bytes);
     if (err == GDN_OK) err = make_descriptors(node, why, why_bytes);
     if (err == GDN_OK) err = make_site(node, options, why, why_bytes);

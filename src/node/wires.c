@@ -2,10 +2,10 @@
 #include "src/node/wires.h"
 
 #include "src/core/mem.h"
+#include "src/core/why.h"
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -24,16 +24,6 @@
 #define LINGER_MS         200
 #define REOPEN_PAUSE_US   INT64_C(1000000)
 #define PROBE_DESCRIPTORS 16
-
-__attribute__((format(printf, 3, 4))) static void explain(char *why, size_t why_bytes,
-                                                          const char *format, ...)
-{
-    if (why == NULL || why_bytes == 0) return;
-    va_list arguments;
-    va_start(arguments, format);
-    (void)vsnprintf(why, why_bytes, format, arguments);
-    va_end(arguments);
-}
 
 static int64_t now_us(void)
 {
@@ -68,14 +58,14 @@ static enum gdn_err open_context(struct gdn__wires *wires, void *borrowed, char 
                                  size_t why_bytes)
 {
     if (!has_descriptors_and_threads()) {
-        explain(why, why_bytes, "too few file descriptors or threads are left to open a socket");
-        return GDN_ERR_SYSTEM;
+        return gdn__explain(GDN_ERR_SYSTEM, why, why_bytes,
+                            "too few file descriptors or threads are left to open a socket");
     }
     wires->owns_context = borrowed == NULL;
     wires->context = borrowed != NULL ? borrowed : zmq_ctx_new();
     if (wires->context == NULL) {
-        explain(why, why_bytes, "no ZeroMQ context: %s", zmq_strerror(errno));
-        return GDN_ERR_SYSTEM;
+        return gdn__explain(GDN_ERR_SYSTEM, why, why_bytes, "no ZeroMQ context: %s",
+                            zmq_strerror(errno));
     }
     if (wires->owns_context) (void)zmq_ctx_set(wires->context, ZMQ_MAX_SOCKETS, SOCKETS_MAX);
     return GDN_OK;
@@ -144,8 +134,8 @@ static enum gdn_err bind_inbox(struct gdn__wires *wires, const char *endpoint, c
     else if (zmq_bind(wires->inbox, endpoint) == 0)
         errno = 0;
     if (errno != 0) {
-        explain(why, why_bytes, "cannot bind %s: %s", endpoint, zmq_strerror(errno));
-        return GDN_ERR_ADDRESS;
+        return gdn__explain(GDN_ERR_ADDRESS, why, why_bytes, "cannot bind %s: %s", endpoint,
+                            zmq_strerror(errno));
     }
     remember_path(wires, path);
     return GDN_OK;
@@ -156,8 +146,8 @@ static enum gdn_err open_inbox(struct gdn__wires *wires, const struct gdn__wires
 {
     wires->inbox = zmq_socket(wires->context, ZMQ_PULL);
     if (wires->inbox == NULL || !configure_inbox(wires->inbox, options)) {
-        explain(why, why_bytes, "no ZeroMQ socket: %s", zmq_strerror(errno));
-        return GDN_ERR_SYSTEM;
+        return gdn__explain(GDN_ERR_SYSTEM, why, why_bytes, "no ZeroMQ socket: %s",
+                            zmq_strerror(errno));
     }
     enum gdn_err err = bind_inbox(wires, options->bind, why, why_bytes);
     if (err != GDN_OK) return err;
@@ -165,8 +155,8 @@ static enum gdn_err open_inbox(struct gdn__wires *wires, const struct gdn__wires
     size_t fd_bytes = sizeof wires->inbox_fd;
     if (zmq_getsockopt(wires->inbox, ZMQ_LAST_ENDPOINT, wires->endpoint, &endpoint_bytes) != 0 ||
         zmq_getsockopt(wires->inbox, ZMQ_FD, &wires->inbox_fd, &fd_bytes) != 0) {
-        explain(why, why_bytes, "%s: %s", options->bind, zmq_strerror(errno));
-        return GDN_ERR_SYSTEM;
+        return gdn__explain(GDN_ERR_SYSTEM, why, why_bytes, "%s: %s", options->bind,
+                            zmq_strerror(errno));
     }
     return GDN_OK;
 }
@@ -251,8 +241,8 @@ enum gdn_err gdn__wires_dial(struct gdn__wires *wires, uint32_t link, const char
     }
     if (!gdn__grow(&wires->allocator, &wires->links, wires->link_count, &wires->link_capacity,
                    sizeof *wires->links)) {
-        explain(why, why_bytes, "cannot dial %s: out of memory", endpoint);
-        return GDN_ERR_MEMORY;
+        return gdn__explain(GDN_ERR_MEMORY, why, why_bytes, "cannot dial %s: out of memory",
+                            endpoint);
     }
     struct gdn__wire *wire = &wires->links[wires->link_count++];
     *wire = (struct gdn__wire){0};
@@ -260,9 +250,9 @@ enum gdn_err gdn__wires_dial(struct gdn__wires *wires, uint32_t link, const char
     if (err != GDN_OK) return err;
     wire->endpoint = gdn__strdup(&wires->allocator, endpoint);
     if (wire->endpoint != NULL && open_link(wires, wire)) return GDN_OK;
-    explain(why, why_bytes, "cannot dial %s: %s", endpoint,
-            wire->endpoint == NULL ? "out of memory" : zmq_strerror(errno));
-    return wire->endpoint == NULL ? GDN_ERR_MEMORY : GDN_ERR_ADDRESS;
+    return gdn__explain(wire->endpoint == NULL ? GDN_ERR_MEMORY : GDN_ERR_ADDRESS, why, why_bytes,
+                        "cannot dial %s: %s", endpoint,
+                        wire->endpoint == NULL ? "out of memory" : zmq_strerror(errno));
 }
 
 static bool try_send(const struct gdn__wire *link, const uint8_t *bytes, size_t length)
