@@ -17,6 +17,9 @@ struct settings {
     unsigned turns;
     double scale; /* Of the number of messages in a turn. */
     const char *json;
+    const char *transport; /* Only that one; NULL: all. */
+    unsigned load;         /* Only that one, from 1; 0: all. */
+    bool lone;             /* Only the lone round trip. */
 };
 
 struct load {
@@ -31,13 +34,19 @@ static const struct load loads[] = {{PAIR_PAYLOAD, "gordian", 64, 300000},
                                     {PAIR_PAYLOAD, "gordian", 1024, 60000},
                                     {PAIR_LOCKS, "lock messages", PAIR_LOCK_BYTES, 100000}};
 
-static const char usage[] = "usage: bench_rate [--turns N] [--scale X] [--json FILE]\n";
+#define LOADS (sizeof loads / sizeof loads[0])
+
+static const char usage[] = "usage: bench_rate [--turns N] [--scale X] [--json FILE]\n"
+                            "                  [--transport tcp|ipc] [--load NUMBER] [--lone]\n";
 
 static bool parse_options(struct settings *settings, int argc, char **argv)
 {
     static const struct option options[] = {{"turns", required_argument, NULL, 't'},
                                             {"scale", required_argument, NULL, 's'},
                                             {"json", required_argument, NULL, 'j'},
+                                            {"transport", required_argument, NULL, 'T'},
+                                            {"load", required_argument, NULL, 'l'},
+                                            {"lone", no_argument, NULL, 'L'},
                                             {NULL, 0, NULL, 0}};
     int option;
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -47,6 +56,13 @@ static bool parse_options(struct settings *settings, int argc, char **argv)
             settings->scale = strtod(optarg, NULL);
         } else if (option == 'j') {
             settings->json = optarg;
+        } else if (option == 'T') {
+            settings->transport = optarg;
+        } else if (option == 'l') {
+            settings->load = (unsigned)strtoul(optarg, NULL, 10);
+            if (settings->load < 1 || settings->load > LOADS) return false;
+        } else if (option == 'L') {
+            settings->lone = true;
         } else {
             return false;
         }
@@ -57,13 +73,41 @@ static bool parse_options(struct settings *settings, int argc, char **argv)
 
 /* ---- One way ---- */
 
-static bool report_rates(const struct load *load, const char *bench, double *ours, double *bare,
-                         unsigned turns, FILE *json)
+/* One side's turns. */
+struct series {
+    double per_second[TURNS_MAX];
+    double cpu_us[2]; /* Of each end, all turns. */
+};
+
+static bool take_turn(struct pair *pair, enum pair_kind kind, size_t bytes, unsigned count,
+                      struct series *series, unsigned turn)
 {
-    struct report_rate peer = {.bench = bench, .subject = "bare ZeroMQ", .bytes = load->bytes};
-    struct report_rate rate = {.bench = bench, .subject = load->subject, .bytes = load->bytes};
-    if (!report_measure_rate(&rate, ours, bare, turns)) return false;
-    if (!report_measure_rate(&peer, bare, NULL, turns)) return false;
+    double before[2], after[2];
+    bool done = pair_cpu(pair, before) &&
+                pair_stream(pair, kind, bytes, count, &series->per_second[turn]) &&
+                pair_cpu(pair, after);
+    for (unsigned i = 0; done && i < 2; i++) series->cpu_us[i] += after[i] - before[i];
+    return done;
+}
+
+static struct report_rate rate_of(const struct series *series, const char *bench,
+                                  const char *subject, size_t bytes, double messages)
+{
+    return (struct report_rate){.bench = bench,
+                                .subject = subject,
+                                .bytes = bytes,
+                                .near_ns = series->cpu_us[0] * 1e3 / messages,
+                                .far_ns = series->cpu_us[1] * 1e3 / messages};
+}
+
+static bool report_rates(const struct load *load, const char *bench, struct series *ours,
+                         struct series *bare, double count, unsigned turns, FILE *json)
+{
+    double messages = count * turns;
+    struct report_rate peer = rate_of(bare, bench, "bare ZeroMQ", load->bytes, messages);
+    struct report_rate rate = rate_of(ours, bench, load->subject, load->bytes, messages);
+    if (!report_measure_rate(&rate, ours->per_second, bare->per_second, turns)) return false;
+    if (!report_measure_rate(&peer, bare->per_second, NULL, turns)) return false;
     report_rate_line(stdout, &peer);
     report_rate_line(stdout, &rate);
     return json == NULL || (report_rate_json(json, &peer) && report_rate_json(json, &rate));
@@ -72,15 +116,16 @@ static bool report_rates(const struct load *load, const char *bench, double *our
 static bool measure_rate(const struct settings *settings, struct pair *pair, const char *bench,
                          const struct load *load, FILE *json)
 {
-    double ours[TURNS_MAX], bare[TURNS_MAX];
+    static struct series ours, bare;
     unsigned count = (unsigned)(load->count * settings->scale);
-    if (!pair_stream(pair, PAIR_BARE, load->bytes, count / 4, bare)) return false; /* Warm up. */
-    if (!pair_stream(pair, load->kind, load->bytes, count / 4, ours)) return false;
+    if (!take_turn(pair, PAIR_BARE, load->bytes, count / 4, &bare, 0)) return false; /* Warm up. */
+    if (!take_turn(pair, load->kind, load->bytes, count / 4, &ours, 0)) return false;
+    ours = bare = (struct series){.cpu_us = {0, 0}};
     for (unsigned turn = 0; turn < settings->turns; turn++) {
-        if (!pair_stream(pair, PAIR_BARE, load->bytes, count, &bare[turn])) return false;
-        if (!pair_stream(pair, load->kind, load->bytes, count, &ours[turn])) return false;
+        if (!take_turn(pair, PAIR_BARE, load->bytes, count, &bare, turn)) return false;
+        if (!take_turn(pair, load->kind, load->bytes, count, &ours, turn)) return false;
     }
-    return report_rates(load, bench, ours, bare, settings->turns, json);
+    return report_rates(load, bench, &ours, &bare, count, settings->turns, json);
 }
 
 /* ---- There and back ---- */
@@ -118,20 +163,32 @@ static bool measure_lone(const struct settings *settings, struct pair *pair, con
 
 /* ---- All ---- */
 
+static bool measure_rates(const struct settings *settings, struct pair *pair, const char *bench,
+                          FILE *json)
+{
+    bool done = true;
+    report_rate_heading(stdout);
+    for (unsigned i = 0; done && i < LOADS; i++) {
+        if (settings->load != 0 && settings->load != i + 1) continue;
+        done = measure_rate(settings, pair, bench, &loads[i], json);
+    }
+    return done;
+}
+
 static bool measure(const struct settings *settings, const char *transport, FILE *json)
 {
     char rate[16], lone[16];
     bool done = true;
+    if (settings->transport != NULL && strcmp(settings->transport, transport) != 0) return true;
     struct pair *pair = pair_open(transport);
     if (pair == NULL) return false;
     (void)snprintf(rate, sizeof rate, "rate %s", transport);
     (void)snprintf(lone, sizeof lone, "lone %s", transport);
-    report_rate_heading(stdout);
-    for (size_t i = 0; done && i < sizeof loads / sizeof loads[0]; i++) {
-        done = measure_rate(settings, pair, rate, &loads[i], json);
+    if (!settings->lone) done = measure_rates(settings, pair, rate, json);
+    if (settings->load == 0 && done) {
+        report_heading(stdout);
+        done = measure_lone(settings, pair, lone, json);
     }
-    if (done) report_heading(stdout);
-    done = done && measure_lone(settings, pair, lone, json);
     pair_close(pair);
     return done;
 }

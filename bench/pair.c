@@ -17,9 +17,11 @@
 
 enum { ENDPOINT_BYTES = 128, SILENCE_MS = 10000, HIGH_WATER = 16384, PROCESSES = 64 };
 
+enum task { ONE_WAY, THERE_AND_BACK, TELL_CPU };
+
 struct job {
+    enum task task;
     enum pair_kind kind;
-    bool back; /* There and back. */
     size_t bytes;
     unsigned count;
 };
@@ -45,11 +47,16 @@ struct end {
     char bytes[PAIR_BYTES_MAX];
 };
 
-static double now_us(void)
+static double clock_us(clockid_t clock)
 {
     struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    (void)clock_gettime(clock, &now);
     return (double)now.tv_sec * 1e6 + (double)now.tv_nsec / 1e3;
+}
+
+static double now_us(void)
+{
+    return clock_us(CLOCK_MONOTONIC);
 }
 
 /* ---- Between parent and ends ---- */
@@ -259,11 +266,24 @@ static bool echo(struct end *end, const struct job *job)
 
 /* ---- A process ---- */
 
+static bool tell_cpu(const struct end *end)
+{
+    double us = clock_us(CLOCK_PROCESS_CPUTIME_ID);
+    return write_all(end->line, &us, sizeof us);
+}
+
 static bool do_job(struct end *end, const struct job *job)
 {
     bool near = end->self == 0;
-    if (job->back) return near ? ping(end, job) : echo(end, job);
-    return near ? send_stream(end, job) : receive_stream(end, job);
+    switch (job->task) {
+    case ONE_WAY:
+        return near ? send_stream(end, job) : receive_stream(end, job);
+    case THERE_AND_BACK:
+        return near ? ping(end, job) : echo(end, job);
+    case TELL_CPU:
+        return tell_cpu(end);
+    }
+    return false;
 }
 
 static int be_end(struct end *end, const char *transport)
@@ -329,14 +349,21 @@ static bool give(struct pair *pair, const struct job *job)
 bool pair_stream(struct pair *pair, enum pair_kind kind, size_t bytes, unsigned count,
                  double *per_second)
 {
-    struct job job = {.kind = kind, .bytes = bytes, .count = count};
+    struct job job = {.task = ONE_WAY, .kind = kind, .bytes = bytes, .count = count};
     return give(pair, &job) && read_all(pair->lines[1], per_second, sizeof *per_second);
 }
 
 bool pair_ping(struct pair *pair, enum pair_kind kind, size_t bytes, unsigned count, double *us)
 {
-    struct job job = {.kind = kind, .back = true, .bytes = bytes, .count = count};
+    struct job job = {.task = THERE_AND_BACK, .kind = kind, .bytes = bytes, .count = count};
     return give(pair, &job) && read_all(pair->lines[0], us, count * sizeof *us);
+}
+
+bool pair_cpu(struct pair *pair, double us[2])
+{
+    struct job job = {.task = TELL_CPU};
+    return give(pair, &job) && read_all(pair->lines[0], &us[0], sizeof us[0]) &&
+           read_all(pair->lines[1], &us[1], sizeof us[1]);
 }
 
 void pair_close(struct pair *pair)

@@ -45,6 +45,10 @@ bool pair_stream(struct pair *pair, enum pair_kind kind, size_t bytes, unsigned 
  *  PAIR_LOCKS. */
 bool pair_ping(struct pair *pair, enum pair_kind kind, size_t bytes, unsigned count, double *us);
 
+/** Processor time used so far by the near end (us[0]) and the far one, all threads, once what they
+ *  were given before is done. */
+bool pair_cpu(struct pair *pair, double us[2]);
+
 /** End both processes and wait for them. NULL is fine. */
 void pair_close(struct pair *pair);
 

@@ -50,14 +50,15 @@ bool report_measure_rate(struct report_rate *rate, double *per_second,
 
 void report_rate_heading(FILE *out)
 {
-    fprintf(out, "%-10s %-14s %5s %7s %10s %10s %10s %9s\n", "bench", "subject", "bytes", "turns",
-            "min /s", "median /s", "max /s", "x bare");
+    fprintf(out, "%-10s %-14s %5s %7s %10s %10s %10s %8s %8s %9s\n", "bench", "subject", "bytes",
+            "turns", "min /s", "median /s", "max /s", "near ns", "far ns", "x bare");
 }
 
 void report_rate_line(FILE *out, const struct report_rate *rate)
 {
-    fprintf(out, "%-10s %-14s %5zu %7zu %10.0f %10.0f %10.0f", rate->bench, rate->subject,
-            rate->bytes, rate->count, rate->min, rate->median, rate->max);
+    fprintf(out, "%-10s %-14s %5zu %7zu %10.0f %10.0f %10.0f %8.0f %8.0f", rate->bench,
+            rate->subject, rate->bytes, rate->count, rate->min, rate->median, rate->max,
+            rate->near_ns, rate->far_ns);
     if (rate->ratio > 0) fprintf(out, " %9.2f", rate->ratio);
     fputc('\n', out);
     fflush(out);
@@ -67,9 +68,10 @@ bool report_rate_json(FILE *out, const struct report_rate *rate)
 {
     fprintf(out,
             "{\"bench\": \"%s\", \"subject\": \"%s\", \"bytes\": %zu, \"count\": %zu, "
-            "\"min_per_s\": %.0f, \"median_per_s\": %.0f, \"max_per_s\": %.0f",
+            "\"min_per_s\": %.0f, \"median_per_s\": %.0f, \"max_per_s\": %.0f, "
+            "\"near_cpu_ns\": %.1f, \"far_cpu_ns\": %.1f",
             rate->bench, rate->subject, rate->bytes, rate->count, rate->min, rate->median,
-            rate->max);
+            rate->max, rate->near_ns, rate->far_ns);
     if (rate->ratio > 0) fprintf(out, ", \"ratio\": %.3f", rate->ratio);
     fprintf(out, "}\n");
     return fflush(out) == 0 && !ferror(out);

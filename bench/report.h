@@ -35,9 +35,10 @@ struct report_rate {
     double min, median, max; /**< Messages per second. */
     double ratio; /**< Median, over the turns, of the rate by the peer's of the same turn; 0: there
                        is no peer. */
+    double near_ns, far_ns; /**< Processor time of each end for one message, over all turns. */
 };
 
-/** Fills in count, min, median and max; and the ratio, unless @p peer_per_second is NULL. Sorts
+/** Fills in count, min, median, max; and the ratio, unless @p peer_per_second is NULL. Sorts
  *  @p per_second. @p count at least 1. False: out of memory. */
 bool report_measure_rate(struct report_rate *rate, double *per_second,
                          const double *peer_per_second, size_t count);
