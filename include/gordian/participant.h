@@ -90,8 +90,9 @@ GDN_API void gdn_participant_free(gdn_participant *participant);
 /** Advance by one event.
  *  @param[out] actions  Borrowed until the next step.
  *  @return GDN_OK; GDN_ERR_UNKNOWN_NODE for a channel that is not open; GDN_ERR_MEMORY: repeat the
- *          event later. Carry out the actions whatever is returned. Obsolete, duplicate and late
- *          events are GDN_OK without actions. */
+ *          event later (events that end something, and messages sent and taken, need none). Carry
+ * out the actions whatever is returned. Obsolete, duplicate and late events are GDN_OK without
+ * actions. */
 GDN_API GDN_MUST_USE enum gdn_err gdn_participant_step(gdn_participant *participant,
                                                        const struct gdn_participant_event *event,
                                                        struct gdn_participant_actions *actions);

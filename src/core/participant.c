@@ -65,6 +65,22 @@ struct gdn_participant {
     size_t action_count, action_capacity;
 };
 
+/* Room for what one event can ask for: for each of @p rounds that may begin, a marker on every
+ * channel and its begin and end; and the end of every round there is. Afterwards adding an action
+ * cannot fail. What only ends rounds has its room from the start: a lost peer must not become one
+ * that every later round waits for. */
+static bool reserve_actions(gdn_participant *participant, size_t rounds)
+{
+    size_t wanted = rounds * (participant->channel_count + 4) + 2 * GDN_ROUNDS_MAX;
+    if (wanted <= participant->action_capacity) return true;
+    struct gdn_participant_action *grown = participant->allocator.resize(
+        participant->allocator.context, participant->actions, wanted * sizeof *grown);
+    if (grown == NULL) return false;
+    participant->actions = grown;
+    participant->action_capacity = wanted;
+    return true;
+}
+
 gdn_participant *gdn_participant_new(const struct gdn_participant_options *options)
 {
     struct gdn_allocator allocator = gdn__allocator_or_default(options->allocator);
@@ -74,6 +90,10 @@ gdn_participant *gdn_participant_new(const struct gdn_participant_options *optio
     participant->recording_max = options->recording_max;
     participant->retain = options->retain;
     participant->release = options->release;
+    if (!reserve_actions(participant, 0)) {
+        gdn_participant_free(participant);
+        return NULL;
+    }
     return participant;
 }
 
@@ -116,20 +136,6 @@ void gdn_participant_free(gdn_participant *participant)
 }
 
 /* ---- Actions ---- */
-
-/* Room for what one event can ask for: for each round and one more, a marker on every channel and
- * its begin and end. Afterwards adding an action cannot fail. */
-static bool reserve_actions(gdn_participant *participant, size_t rounds)
-{
-    size_t wanted = rounds * (participant->channel_count + 4) + 2 * GDN_ROUNDS_MAX;
-    if (wanted <= participant->action_capacity) return true;
-    struct gdn_participant_action *grown = participant->allocator.resize(
-        participant->allocator.context, participant->actions, wanted * sizeof *grown);
-    if (grown == NULL) return false;
-    participant->actions = grown;
-    participant->action_capacity = wanted;
-    return true;
-}
 
 static struct gdn_participant_action *act(gdn_participant *participant,
                                           enum gdn_participant_action_type type,
@@ -421,7 +427,6 @@ static enum gdn_err step_collect_arrived(gdn_participant *participant, gdn_round
 
 static enum gdn_err step_round_abandoned(gdn_participant *participant, gdn_round_id id)
 {
-    if (!reserve_actions(participant, 1)) return GDN_ERR_MEMORY;
     struct round *round = find_round(participant, id);
     if (round != NULL) abandon(participant, round);
     if (!is_obsolete(participant, id)) remember_cut(participant, id);
@@ -430,7 +435,6 @@ static enum gdn_err step_round_abandoned(gdn_participant *participant, gdn_round
 
 static enum gdn_err step_initiator_lost(gdn_participant *participant, gdn_round_id id)
 {
-    if (!reserve_actions(participant, 1)) return GDN_ERR_MEMORY;
     for (size_t i = 0; i < GDN_ROUNDS_MAX; i++) {
         struct round *round = &participant->rounds[i];
         if (is_live(round) && same_initiator(round->id, id)) abandon(participant, round);
@@ -497,7 +501,6 @@ static enum gdn_err step_message_arrived(gdn_participant *participant,
 {
     struct channel *channel = channel_of(participant, event->channel);
     if (channel == NULL || !channel->in) return GDN_ERR_UNKNOWN_NODE;
-    if (!reserve_actions(participant, 1)) return GDN_ERR_MEMORY;
     struct untaken untaken = {event->message, event->bytes};
     if (!push_untaken(participant, channel, untaken)) return GDN_ERR_MEMORY;
     for (size_t i = 0; i < GDN_ROUNDS_MAX; i++) {
@@ -605,7 +608,6 @@ static enum gdn_err step_channel_lost(gdn_participant *participant, uint32_t num
 {
     struct channel *channel = channel_of(participant, number);
     if (channel == NULL) return GDN_OK;
-    if (!reserve_actions(participant, 1)) return GDN_ERR_MEMORY;
     for (size_t i = 0; i < GDN_ROUNDS_MAX; i++) {
         struct round *round = &participant->rounds[i];
         if (!is_live(round) || number >= round->part_count) continue;
