@@ -71,6 +71,9 @@ void gdn__mesh_want_link(gdn__mesh *mesh, uint32_t link);
 void gdn__mesh_lose(gdn__mesh *mesh, uint32_t number, enum gdn__loss loss, const char *reason,
                     int64_t now_us);
 
+/* Dial again a lost peer that we want; without memory, try once more in a while. */
+void gdn__mesh_dial_again(gdn__mesh *mesh, struct gdn__peer *gone, int64_t now_us);
+
 /* A frame that names the peer @p *number came. Where one side has lost the other, both meet again
  * in a new association: then *number is the new row. *current: the frame belongs to the association
  * that stands now. GDN_ERR_MEMORY: with the next frame. */

@@ -286,12 +286,18 @@ static void pack_peer(gdn__mesh *mesh, struct gdn__peer *peer, int64_t now_us)
 /* The next peer whose time has come, ready for the pack, which enters it again; NULL: no more. */
 static struct gdn__peer *take_due(gdn__mesh *mesh, int64_t now_us)
 {
-    if (gdn__agenda_deadline(&mesh->agenda) > now_us) return NULL;
-    struct gdn__agenda_entry *due = gdn__agenda_first(&mesh->agenda);
-    struct gdn__peer *peer = GDN__OF(due, struct gdn__peer, wakes);
-    gdn__agenda_set(&mesh->agenda, due, INT64_MAX);
-    gdn__mesh_ready(mesh, peer);
-    return peer;
+    while (gdn__agenda_deadline(&mesh->agenda) <= now_us) {
+        struct gdn__agenda_entry *due = gdn__agenda_first(&mesh->agenda);
+        struct gdn__peer *peer = GDN__OF(due, struct gdn__peer, wakes);
+        gdn__agenda_set(&mesh->agenda, due, INT64_MAX);
+        if (peer->state == GDN__PEER_LOST) {
+            gdn__mesh_dial_again(mesh, peer, now_us); /* There was no memory for it before. */
+            continue;
+        }
+        gdn__mesh_ready(mesh, peer);
+        return peer;
+    }
+    return NULL;
 }
 
 size_t gdn__mesh_pack(gdn__mesh *mesh, int64_t now_us, const struct gdn__packed **frames,

@@ -161,6 +161,22 @@ static void want_known(gdn__mesh *mesh, struct gdn__peer *peer, int64_t now_us)
     peer->wanted = true;
 }
 
+/* A row for a name or for whoever answers there, dialled at once. */
+static enum gdn_err dial(gdn__mesh *mesh, const char *name, uint32_t link, enum gdn__role role,
+                         int64_t now_us, uint32_t *number)
+{
+    enum gdn_err err = gdn__mesh_add_peer(mesh, name, link, role, now_us, number);
+    if (err != GDN_OK) return err;
+    struct gdn__peer *peer = mesh->peers[*number];
+    if (name != NULL && !gdn__map_put(&mesh->by_id, gdn__key_of_id(peer->id.id), *number)) {
+        gdn__mesh_drop_last_peer(mesh);
+        return GDN_ERR_MEMORY;
+    }
+    peer->wanted = true;
+    gdn__mesh_hello_now(mesh, peer, now_us);
+    return GDN_OK;
+}
+
 enum gdn_err gdn__mesh_dial(gdn__mesh *mesh, const char *name, const char *endpoint,
                             enum gdn__role role, int64_t now_us)
 {
@@ -175,37 +191,26 @@ enum gdn_err gdn__mesh_dial(gdn__mesh *mesh, const char *name, const char *endpo
     enum gdn_err err = gdn__mesh_link_to(mesh, endpoint, &link);
     if (err != GDN_OK) return err;
     if (name == NULL && find_nameless(mesh, link, role) != 0) return GDN_OK;
-    err = gdn__mesh_add_peer(mesh, name, link, role, now_us, &number);
-    if (err != GDN_OK) return err;
-    if (name != NULL &&
-        !gdn__map_put(&mesh->by_id, gdn__key_of_id(mesh->peers[number]->id.id), number)) {
-        gdn__mesh_drop_last_peer(mesh);
-        return GDN_ERR_MEMORY;
-    }
-    mesh->peers[number]->wanted = true;
-    gdn__mesh_hello_now(mesh, mesh->peers[number], now_us);
-    return GDN_OK;
+    return dial(mesh, name, link, role, now_us, &number);
 }
 
 /* ---- Losing ---- */
 
-/* A peer that we want is gone: its next incarnation answers at the same place. */
-static void dial_again(gdn__mesh *mesh, const struct gdn__peer *gone, int64_t now_us)
+/* Its next incarnation answers at the same place. */
+void gdn__mesh_dial_again(gdn__mesh *mesh, struct gdn__peer *gone, int64_t now_us)
 {
     uint32_t number;
     const char *name = gone->role == GDN__ROLE_DETECTOR ? NULL : gone->name;
-    if (gdn__mesh_add_peer(mesh, name, gone->link, gone->role, now_us, &number) != GDN_OK) {
-        gdn__mesh_say(mesh, "!%s cannot be dialled again: out of memory", gone->name);
+    bool dialled = name == NULL ? find_nameless(mesh, gone->link, gone->role) != 0
+                                : gdn__mesh_find(mesh, gone->id) != 0;
+    if (dialled) return;
+    enum gdn_err err = dial(mesh, name, gone->link, gone->role, now_us, &number);
+    if (err == GDN_OK) {
+        mesh->peers[number]->hello_after_us = GDN__HELLO_MAX_US;
         return;
     }
-    struct gdn__peer *peer = mesh->peers[number];
-    if (name != NULL && !gdn__map_put(&mesh->by_id, gdn__key_of_id(peer->id.id), number)) {
-        gdn__mesh_drop_last_peer(mesh);
-        return;
-    }
-    peer->wanted = true;
-    peer->hello_after_us = GDN__HELLO_MAX_US;
-    gdn__mesh_hello_now(mesh, peer, now_us);
+    gdn__mesh_say(mesh, "!%s cannot be dialled again now: %s", gone->name, gdn_err_text(err));
+    gdn__agenda_set(&mesh->agenda, &gone->wakes, now_us + GDN__HELLO_MAX_US);
 }
 
 /* Of messages on their way nobody can say whether they arrived. */
@@ -235,5 +240,5 @@ void gdn__mesh_lose(gdn__mesh *mesh, uint32_t number, enum gdn__loss loss, const
     if (mesh->events.lost != NULL) mesh->events.lost(mesh->events.context, number);
     /* Perhaps it was the connection: one that is half open is never told so. */
     if (loss == GDN__LOSS_GIVEN_UP) gdn__mesh_want_link(mesh, peer->link);
-    if (peer->wanted) dial_again(mesh, peer, now_us);
+    if (peer->wanted) gdn__mesh_dial_again(mesh, peer, now_us);
 }
