@@ -76,7 +76,9 @@ enum gdn_event_type {
     GDN_EVENT_CAPACITY_SET,    /**< capacity */
     GDN_EVENT_ORPHANS_DROPPED, /**< peer */
     GDN_EVENT_PAYLOAD_SENT,    /**< payload */
-    GDN_EVENT_ITEM_TAKEN       /**< actions.item is the one; GDN_ERR_EMPTY when there is none. */
+    GDN_EVENT_ITEM_TAKEN       /**< actions.item is the one; GDN_ERR_EMPTY when there is none. What
+                                    the application does not hear of takes effect on the way,
+                                    also if the item itself then finds no memory. */
 };
 
 struct gdn_event {

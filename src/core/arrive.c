@@ -3,6 +3,7 @@
 #include "src/core/mem.h"
 #include "src/core/site.h"
 
+#include <assert.h>
 #include <string.h>
 
 /* ---- Peers ---- */
@@ -34,45 +35,85 @@ static enum gdn_err on_opened(void *context, uint32_t number, const struct gdn__
     return gdn__site_participate(site, &event);
 }
 
-/* Tell the application. Without memory it does not hear of it; the books are right all the same. */
-static void notify(gdn_site *site, uint32_t number, enum gdn_item_type type)
+/* Tell the application. */
+static bool notify(gdn_site *site, const struct gdn__peer *peer, enum gdn_item_type type)
 {
-    const struct gdn__peer *peer = gdn__mesh_peer(site->mesh, number);
-    struct gdn__arrival *notice = gdn__arrival_new(&site->pool, GDN__ARRIVAL_NOTICE, number);
-    if (notice == NULL) {
-        gdn__site_say(site, "!out of memory: the application is not told about %s", peer->name);
-        return;
-    }
+    struct gdn__arrival *notice = gdn__arrival_new(&site->pool, GDN__ARRIVAL_NOTICE, peer->number);
+    if (notice == NULL) return false;
     notice->as.item = (struct gdn_item){.type = type,
                                         .peer = peer->id,
                                         .peer_name = peer->name,
                                         .peer_incarnation = peer->incarnation};
     gdn__inbox_push(&site->inbox, notice);
+    return true;
+}
+
+static bool do_owed(gdn_site *site, const struct gdn__peer *peer, enum gdn__owed what)
+{
+    switch (what) {
+    case GDN__OWED_UP:
+        return notify(site, peer, GDN_ITEM_PEER_UP);
+    case GDN__OWED_BOOKS:
+        return gdn_ledger_peer_lost(site->ledger, peer->number, site->now_us) == GDN_OK;
+    case GDN__OWED_LOST:
+        return notify(site, peer, GDN_ITEM_PEER_LOST);
+    }
+    return false;
+}
+
+/* In order: what comes later waits for what comes before. */
+static void pay_peer(gdn_site *site, struct gdn__peer *peer)
+{
+    for (unsigned what = GDN__OWED_UP; what <= GDN__OWED_LOST; what *= 2) {
+        if ((peer->owed & what) == 0) continue;
+        if (!do_owed(site, peer, (enum gdn__owed)what)) return;
+        peer->owed &= ~what;
+    }
+}
+
+static void owe(gdn_site *site, struct gdn__peer *peer, unsigned what)
+{
+    peer->owed |= what;
+    pay_peer(site, peer);
+    if (peer->owed == 0) return;
+    gdn__site_say(site, "!out of memory: what concerns %s is done later", peer->name);
+    site->owes = true;
+}
+
+void gdn__site_pay(gdn_site *site)
+{
+    if (!site->owes) return;
+    site->owes = false;
+    for (uint32_t i = 1; i < gdn__mesh_count(site->mesh); i++) {
+        struct gdn__peer *peer = gdn__mesh_peer(site->mesh, i);
+        pay_peer(site, peer);
+        if (peer->owed != 0) site->owes = true;
+    }
 }
 
 static void on_up(void *context, uint32_t number)
 {
     gdn_site *site = context;
     site->peers_changed = true;
-    if (is_node(site, number)) notify(site, number, GDN_ITEM_PEER_UP);
+    if (is_node(site, number)) owe(site, gdn__mesh_peer(site->mesh, number), GDN__OWED_UP);
 }
 
 static void on_lost(void *context, uint32_t number)
 {
     gdn_site *site = context;
-    const struct gdn__peer *peer = gdn__mesh_peer(site->mesh, number);
+    struct gdn__peer *peer = gdn__mesh_peer(site->mesh, number);
     struct gdn_participant_event event = {.type = GDN_PARTICIPANT_CHANNEL_LOST, .channel = number};
     site->peers_changed = true;
     if (peer->role == GDN__ROLE_DETECTOR) {
         event.type = GDN_PARTICIPANT_INITIATOR_LOST;
         event.round = (gdn_round_id){peer->id, peer->incarnation, 0};
     } else {
-        gdn__site_forget_peer(site, number);
-        if (peer->was_up) notify(site, number, GDN_ITEM_PEER_LOST);
+        gdn__site_settle_mail(site, number);
+        owe(site, peer, GDN__OWED_BOOKS | (peer->was_up ? GDN__OWED_LOST : 0U));
     }
-    if (gdn__site_participate(site, &event) != GDN_OK) {
-        gdn__site_say(site, "!out of memory: rounds with %s end at their deadline", peer->name);
-    }
+    enum gdn_err err = gdn__site_participate(site, &event);
+    assert(err == GDN_OK); /* What ends rounds needs no memory. */
+    (void)err;
 }
 
 static void on_say(void *context, const char *line)

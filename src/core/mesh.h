@@ -60,6 +60,7 @@ struct gdn__peer {
     int64_t hello_after_us;
     uint64_t hello_echo; /* Answer this nonce with the next HELLO; 0: none. */
     struct gdn__channel channel;
+    unsigned owed;                  /* The owner's: what it could not do yet for want of memory. */
     struct gdn__link ready;         /* In the mesh's list of those to look at with the next pack. */
     struct gdn__agenda_entry wakes; /* When to look at it, if nothing happens before. */
 };

@@ -250,6 +250,8 @@ static void hand_out(gdn_site *site, struct gdn_actions *actions)
     int64_t rounds = gdn__site_rounds_deadline(site);
     actions->deadline_us = suspicion < mesh ? suspicion : mesh;
     if (rounds < actions->deadline_us) actions->deadline_us = rounds;
+    int64_t payment = site->owes ? site->now_us + GDN__OWED_RETRY_US : INT64_MAX;
+    if (payment < actions->deadline_us) actions->deadline_us = payment;
     actions->wants_to_send = gdn__mesh_wants_to_send(site->mesh);
     actions->items_waiting = gdn__site_items_waiting(site);
     actions->peers_changed = site->peers_changed;
@@ -322,6 +324,7 @@ enum gdn_err gdn_site_step(gdn_site *site, const struct gdn_event *event,
     *actions = (struct gdn_actions){.deadline_us = INT64_MAX};
     gdn__buffer_clear(&site->log);
     site->now_us = event->now_us;
+    gdn__site_pay(site);
     enum gdn_err err = step(site, event, actions);
     hand_out(site, actions);
     return err;

@@ -19,6 +19,7 @@
 #define GDN__PATIENCE_MS_DEFAULT 100
 #define GDN__DETECTOR_BACKLOG    (UINT32_C(1) << 26) /* Unacknowledged, to one; then no more. */
 #define GDN__ROUND_LIFE_US       INT64_C(120000000)  /* Of a round that nobody ends. */
+#define GDN__OWED_RETRY_US       INT64_C(10000)      /* What waits for memory is tried again. */
 #define GDN__LOCK_BODY_BYTES_MAX 64                  /* No lock message is longer. */
 #define GDN__LOCK_RECORD_BYTES   (GDN__RECORD_HEADER_BYTES + GDN__LOCK_BODY_BYTES_MAX)
 #define GDN__MARKER_RECORD_BYTES (GDN__RECORD_HEADER_BYTES + 32)
@@ -30,6 +31,14 @@ struct gdn__snapshot {
     gdn_capture *capture;
     gdn_round_id round; /* Number 0: the slot is free. */
     int64_t ends_at_us; /* Given up then, whatever its initiator does. */
+};
+
+/* What a site owes about a peer when memory was short, in this order. The loss of a peer cannot be
+ * refused, and nobody repeats it. */
+enum gdn__owed {
+    GDN__OWED_UP = 1,    /* The application does not know that it is up ... */
+    GDN__OWED_BOOKS = 2, /* The ledger does not know that it is lost ... */
+    GDN__OWED_LOST = 4   /* ... nor the application. */
 };
 
 struct gdn_site {
@@ -54,6 +63,7 @@ struct gdn_site {
     int64_t suspected_at_us; /* When detectors were last told of a long wait. */
     bool suspected;
     uint32_t rounds_under_way;
+    bool owes; /* Something about some peer. */
     bool peers_changed;
     bool found_full; /* Somebody met a full window. */
     uint64_t messages_sent, messages_taken;
@@ -86,6 +96,8 @@ bool gdn__site_ref(const gdn_site *site, gdn_ticket ticket, struct gdn_ticket_re
 /* ---- arrive.c ---- */
 
 struct gdn__mesh_events gdn__site_mesh_events(gdn_site *site);
+/* Do what there was no memory for. */
+void gdn__site_pay(gdn_site *site);
 
 /* ---- verbs.c ---- */
 
@@ -101,8 +113,8 @@ enum gdn_err gdn__site_take(gdn_site *site, struct gdn_item *item);
 size_t gdn__site_items_waiting(const gdn_site *site);
 /* A detector's order to abort has arrived. */
 enum gdn_err gdn__site_abort_arrived(gdn_site *site, uint32_t peer, const struct gdn__abort *abort);
-/* A peer's incarnation is gone: its messages end, then its tickets. */
-void gdn__site_forget_peer(gdn_site *site, uint32_t peer);
+/* A peer's incarnation is gone: what has arrived of it takes effect, or means nothing. */
+void gdn__site_settle_mail(gdn_site *site, uint32_t peer);
 
 /* ---- snapshot.c ---- */
 

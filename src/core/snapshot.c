@@ -51,6 +51,7 @@ static void record_state(gdn_site *site, uint32_t slot, gdn_round_id round)
 {
     struct gdn__snapshot *snapshot = &site->snapshots[slot];
     forget_state(site, slot);
+    gdn__site_pay(site); /* The books first. */
     snapshot->round = round;
     snapshot->ends_at_us = site->now_us + GDN__ROUND_LIFE_US;
     site->rounds_under_way++;

@@ -253,13 +253,10 @@ static void settle_message(gdn_site *site, struct gdn__arrival *arrival)
     }
 }
 
-void gdn__site_forget_peer(gdn_site *site, uint32_t peer)
+void gdn__site_settle_mail(gdn_site *site, uint32_t peer)
 {
     struct gdn__arrival *arrival;
     while ((arrival = gdn__inbox_remove_lock(&site->inbox, peer)) != NULL) {
         settle_message(site, arrival);
-    }
-    if (gdn_ledger_peer_lost(site->ledger, peer, site->now_us) != GDN_OK) {
-        gdn__site_say(site, "!out of memory: what the lost peer held here stays as it was");
     }
 }

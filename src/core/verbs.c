@@ -283,8 +283,7 @@ static enum gdn_err drop_orphans(gdn_site *site, gdn_node_id node)
         if (peer->name == NULL || !gdn_id_equal(peer->id.id, node.id)) continue;
         known = true;
         if (peer->state != GDN__PEER_LOST) continue;
-        /* Once more, in case memory was short when it was lost. */
-        if (gdn_ledger_peer_lost(site->ledger, i, site->now_us) != GDN_OK) return GDN_ERR_MEMORY;
+        if ((peer->owed & GDN__OWED_BOOKS) != 0) return GDN_ERR_MEMORY;
         gdn_ledger_drop_orphans(site->ledger, i);
     }
     return known ? GDN_OK : GDN_ERR_UNKNOWN_NODE;
