@@ -18,7 +18,8 @@ struct gdn__watch {
     gdn__incidents *incidents;
     struct gdn__watched *nodes;
     size_t node_count, node_capacity;
-    gdn_cut *cut; /* Of the last round. */
+    bool unregistered; /* Some node that is up, for want of memory. */
+    gdn_cut *cut;      /* Of the last round. */
     gdn_verdict *verdict;
     gdn_round_id round;
     int64_t latency_us;
@@ -206,25 +207,51 @@ static void suspect(gdn__watch *watch)
 
 /* ---- What the mesh tells ---- */
 
-static void on_up(void *context, uint32_t number)
+static bool enlist(gdn__watch *watch, const struct gdn__peer *peer)
 {
-    gdn__watch *watch = context;
-    const struct gdn__peer *peer = gdn__mesh_peer(watch->mesh, number);
-    if (peer->role != GDN__ROLE_NODE) return;
     struct gdn__rounds_event event = {.type = GDN__ROUNDS_JOINED,
-                                      .node = number,
+                                      .node = peer->number,
                                       .name = peer->name,
                                       .incarnation = peer->incarnation};
     if (!gdn__grow(&watch->allocator, &watch->nodes, watch->node_count, &watch->node_capacity,
                    sizeof *watch->nodes) ||
         step_rounds(watch, event) != GDN_OK) {
-        warn(watch, "out of memory: a node could not be registered");
-        return;
+        return false;
     }
-    watch->nodes[watch->node_count++] = (struct gdn__watched){number, watch->now.utc_us};
+    watch->nodes[watch->node_count++] = (struct gdn__watched){peer->number, watch->now.utc_us};
     tell(watch, &(struct gdn_detector_event){.type = GDN_DETECTOR_NODE_JOINED,
                                              .node = peer->name,
                                              .incarnation = peer->incarnation});
+    return true;
+}
+
+static void on_up(void *context, uint32_t number)
+{
+    gdn__watch *watch = context;
+    const struct gdn__peer *peer = gdn__mesh_peer(watch->mesh, number);
+    if (peer->role != GDN__ROLE_NODE || enlist(watch, peer)) return;
+    warn(watch, "out of memory: a node is registered later");
+    watch->unregistered = true;
+}
+
+static bool is_enlisted(const gdn__watch *watch, uint32_t number)
+{
+    for (size_t i = 0; i < watch->node_count; i++) {
+        if (watch->nodes[i].peer == number) return true;
+    }
+    return false;
+}
+
+/* Whom there was no memory for: nobody says again that it is up. */
+static void enlist_late(gdn__watch *watch)
+{
+    if (!watch->unregistered) return;
+    watch->unregistered = false;
+    for (uint32_t i = 1; i < gdn__mesh_count(watch->mesh); i++) {
+        const struct gdn__peer *peer = gdn__mesh_peer(watch->mesh, i);
+        if (peer->role != GDN__ROLE_NODE || peer->state != GDN__PEER_UP) continue;
+        if (!is_enlisted(watch, i) && !enlist(watch, peer)) watch->unregistered = true;
+    }
 }
 
 static bool unregister(gdn__watch *watch, uint32_t number)
@@ -390,6 +417,7 @@ enum gdn_err gdn__watch_receive(gdn__watch *watch, const uint8_t *bytes, size_t 
                                 const char *from, struct gdn__now now)
 {
     watch->now = now;
+    enlist_late(watch);
     enum gdn_err err = gdn__mesh_receive(watch->mesh, bytes, length, from, now.monotonic_us);
     if (err != GDN_OK) watch->counters.frames_refused++;
     return err;
@@ -404,6 +432,7 @@ void gdn__watch_suspect(gdn__watch *watch, struct gdn__now now)
 void gdn__watch_passed(gdn__watch *watch, struct gdn__now now)
 {
     watch->now = now;
+    enlist_late(watch);
     if (gdn__rounds_deadline(watch->rounds) <= now.monotonic_us) {
         (void)!step_rounds(watch, (struct gdn__rounds_event){.type = GDN__ROUNDS_TIME_PASSED});
     }
