@@ -177,6 +177,24 @@ static double seconds(void)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
+/* One that never happens proves nothing. */
+static void say_faults(const struct sim_counts *counts)
+{
+    char line[512] = "";
+    for (int f = 0; f < SIM_FAULT_COUNT; f++) {
+        size_t used = strlen(line);
+        (void)snprintf(line + used, sizeof line - used, "%s %s %llu", f == 0 ? "" : ",",
+                       sim_fault_word((enum sim_fault)f), (unsigned long long)counts->faults[f]);
+    }
+    print_message("faults:%s\n", line);
+    print_message("during rounds: %llu channels opened, %llu closed; rounds abandoned: %llu before "
+                  "any node had cut, %llu between, %llu after all had\n",
+                  (unsigned long long)counts->opened, (unsigned long long)counts->closed,
+                  (unsigned long long)counts->abandoned[0],
+                  (unsigned long long)counts->abandoned[1],
+                  (unsigned long long)counts->abandoned[2]);
+}
+
 static void say_counts(const struct sim_counts *counts, double took)
 {
     print_message("%llu runs, %.0f a second: %llu steps, %llu rounds judged (%llu incomplete, "
@@ -186,6 +204,7 @@ static void say_counts(const struct sim_counts *counts, double took)
                   (unsigned long long)counts->incomplete, (unsigned long long)counts->failed,
                   (unsigned long long)counts->deadlocks, (unsigned long long)counts->aborts,
                   (unsigned long long)counts->restored);
+    say_faults(counts);
 }
 
 bool campaign_run(const struct campaign *campaign, struct sim_counts *counts)

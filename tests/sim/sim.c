@@ -106,20 +106,32 @@ static int below(uint64_t *state, int limit)
     return (int)(sim_mix(state) % (uint64_t)limit);
 }
 
+/* Faults that came later are drawn from a stream of their own: seeds keep their meaning. */
+static void draw_later_fault(struct sim_shape *shape, uint64_t random, enum sim_fault fault,
+                             int most, uint64_t allowed)
+{
+    random += (uint64_t)fault << 32;
+    bool happens = below(&random, 3) == 0;
+    int chance = 1 + below(&random, most);
+    if (happens && (allowed >> fault & 1) != 0) shape->chance[fault] = chance;
+}
+
 /* Half of the seeds know no fault at all: what they break is easier to see. */
 static void draw_faults(struct sim_shape *shape, uint64_t *random, uint64_t allowed)
 {
+    uint64_t seed = *random;
     static const int most[SIM_FAULT_COUNT] = {
         [SIM_LOSS] = 20,   [SIM_REPEAT] = 40, [SIM_REORDER] = 40, [SIM_PARTITION] = 15,
         [SIM_SLOW] = 20,   [SIM_CRASH] = 6,   [SIM_LEAVE] = 6,    [SIM_TIMEOUT] = 40,
         [SIM_REFUSE] = 20, [SIM_LATE] = 1000, [SIM_HURRY] = 1000, [SIM_SECOND] = 1000,
         [SIM_RESTART] = 6};
     bool calm = below(random, 2) == 0;
-    for (int f = 0; f < SIM_FAULT_COUNT; f++) {
+    for (int f = 0; f <= SIM_RESTART; f++) {
         bool happens = below(random, 3) == 0;
         int chance = 1 + below(random, most[f]);
         if (happens && !calm && (allowed >> f & 1) != 0) shape->chance[f] = chance;
     }
+    if (!calm) draw_later_fault(shape, seed, SIM_MEMORY, 60, allowed);
 }
 
 static void draw_shape(struct sim_shape *shape, uint64_t *random, uint64_t allowed)
@@ -413,6 +425,8 @@ void sim_run(const struct sim_plan *plan, struct sim_counts *counts)
     }
     heal(&sim);
     counts->runs++;
+    counts->faults[SIM_SECOND] += plan->shape.detectors > 1;
+    counts->faults[SIM_MEMORY] += world_starved(sim.world);
     counts->steps += (uint64_t)plan->step_count;
     world_free(sim.world);
     truth_fini(&sim.truth);

@@ -41,7 +41,8 @@
     X(LATE, "late", "channels are opened on first use, also during rounds")                        \
     X(HURRY, "hurry", "rounds have short deadlines, and are collected or abandoned")               \
     X(SECOND, "second", "a second detector watches the same nodes")                                \
-    X(RESTART, "restart", "a detector comes back as a new incarnation")
+    X(RESTART, "restart", "a detector comes back as a new incarnation")                            \
+    X(MEMORY, "memory", "an allocation of a node or a detector fails")
 
 enum sim_fault {
 #define SIM_FAULT_NUMBER(name, word, text) SIM_##name,
@@ -96,6 +97,9 @@ void sim_draw(struct sim_plan *plan, uint64_t seed, uint64_t allowed);
 /* Counted over all runs of a campaign. */
 struct sim_counts {
     uint64_t runs, steps, rounds, incomplete, failed, deadlocks, aborts, restored, compared;
+    uint64_t faults[SIM_FAULT_COUNT]; /* That really happened. */
+    uint64_t opened, closed;          /* Channels, while a round was under way. */
+    uint64_t abandoned[3];            /* Rounds: before any node had cut, between, after all had. */
 };
 
 /* Run it; a broken oracle ends the process. */
@@ -159,7 +163,7 @@ struct sim_round {
     uint64_t incarnation, number;
     struct truth_node at_cut[TRUTH_NODES];
     bool cut[TRUTH_NODES];
-    bool started;
+    bool over;                     /* Finished, failed, or its detector has gone. */
     uint64_t crashes, spontaneous; /* Of the run, when it started. */
     size_t connected;              /* Ends of channels that were up then. */
     int due_count;                 /* Waits in a core when it started. */
@@ -234,7 +238,8 @@ bool sim_take(struct sim *sim, int node);
 void sim_grant(struct sim *sim, int node, int resource);
 void sim_refuse_one(struct sim *sim, int node, uint64_t random);
 void sim_end_process(struct sim *sim, int process);
-void sim_give_up(struct sim *sim, struct sim_driver *driver);
+/* False: the answer lies in the inbox. */
+bool sim_give_up(struct sim *sim, struct sim_driver *driver);
 void sim_forget_node(struct sim *sim, int node);
 void sim_lost_peer(struct sim *sim, int node, int peer);
 struct truth_peer sim_peer(const struct sim *sim, const struct gdn__peer *peer);
@@ -248,10 +253,13 @@ void sim_start_node(struct sim *sim, int node);
 void sim_connect_node(struct sim *sim, int node);
 void sim_start_detector(struct sim *sim, int detector);
 void sim_heal(struct sim *sim);
+/* It happened, and made a difference. */
+void sim_count(struct sim *sim, enum sim_fault fault);
 
 /* sim_oracles.c, sim_orders.c */
 struct world_hooks sim_hooks(struct sim *sim);
 void sim_round_started(struct sim *sim, int detector, uint64_t incarnation, uint64_t number);
+void sim_round_abandoned(struct sim *sim, int detector);
 void sim_judge_round(struct sim *sim, int detector, const struct gdn_detector_event *event);
 void sim_before(void *context, int node);
 void sim_after(void *context, int node);

@@ -222,10 +222,10 @@ void sim_end_process(struct sim *sim, int process)
     (void)sim_pay(sim, process);
 }
 
-void sim_give_up(struct sim *sim, struct sim_driver *driver)
+bool sim_give_up(struct sim *sim, struct sim_driver *driver)
 {
     /* Refused or woken by its own node: the answer lies in its inbox. */
-    if (truth_ticket(&sim->truth.nodes[driver->node], driver->number) == NULL) return;
+    if (truth_ticket(&sim->truth.nodes[driver->node], driver->number) == NULL) return false;
     sim->spontaneous++;
     must(world_cancel(sim->world, sim_nodes[driver->node],
                       ticket_of(sim, driver->node, driver->number)),
@@ -233,6 +233,7 @@ void sim_give_up(struct sim *sim, struct sim_driver *driver)
     world_say(sim->world, "  a wait is given up");
     truth_cancel(&sim->truth, driver->node, driver->number);
     driver->waiting = false;
+    return true;
 }
 
 static void release_early(struct sim *sim, struct sim_driver *driver, uint64_t random)
@@ -272,7 +273,7 @@ void sim_forget_node(struct sim *sim, int node)
     for (int i = 0; i < sim->driver_count; i++) {
         struct sim_driver *driver = &sim->drivers[i];
         bool direct = driver->waiting && driver->wanted == TRUTH_DIRECT;
-        if (direct && is_there(sim, driver->node)) sim_give_up(sim, driver);
+        if (direct && is_there(sim, driver->node)) (void)sim_give_up(sim, driver);
     }
     sim->owed_count = 0;
 }
@@ -377,6 +378,7 @@ void sim_refuse_one(struct sim *sim, int node, uint64_t random)
     if (home->queue.count == 0) return;
     struct truth_entry entry = home->queue.entries[home->queue.count - 1];
     refuse(sim, node, resource, &entry);
+    sim_count(sim, SIM_REFUSE);
 }
 
 /* ---- Taking ---- */

@@ -20,6 +20,11 @@ const char *sim_fault_word(enum sim_fault fault)
     return words[fault];
 }
 
+void sim_count(struct sim *sim, enum sim_fault fault)
+{
+    sim->counts->faults[fault]++;
+}
+
 static void narrate(struct sim *sim, const char *what, const char *where, const char *to)
 {
     char line[100];
@@ -78,6 +83,7 @@ static void restart_node(struct sim *sim, int node, bool goodbye)
 static void restart_detector(struct sim *sim, int detector)
 {
     narrate(sim, "restarts", sim_detectors[detector], NULL);
+    sim_round_abandoned(sim, detector);
     world_remove(sim->world, sim_detectors[detector], false);
     for (int i = 0; i < sim->order_count; i++) {
         if (sim->orders[i].detector == detector) sim->orders[i].answered = true;
@@ -101,21 +107,32 @@ static void suffer_link(struct sim *sim, enum sim_fault fault, uint64_t random)
     if (!draw_link(sim, random, &from, &to)) return;
     const char *sender = sim_place(sim, from), *receiver = sim_place(sim, to);
     bool happened = true;
-    if (fault == SIM_LOSS) world_drop(sim->world, sender, receiver);
+    if (fault == SIM_LOSS) happened = world_drop(sim->world, sender, receiver);
     if (fault == SIM_REPEAT) happened = world_duplicate(sim->world, sender, receiver);
     if (fault == SIM_REORDER) happened = world_swap(sim->world, sender, receiver);
     if (fault == SIM_PARTITION) {
         world_hold(sim->world, sender, receiver);
         sim->severed[from][to] = 10 + (int)(random % 60);
     }
-    if (happened) narrate(sim, sim_fault_word(fault), sender, receiver);
+    if (!happened) return;
+    narrate(sim, sim_fault_word(fault), sender, receiver);
+    sim_count(sim, fault);
 }
 
 /* Anyone's random wait. */
 static void time_out(struct sim *sim, uint64_t random)
 {
     struct sim_driver *driver = &sim->drivers[random % (uint64_t)sim->driver_count];
-    if (driver->waiting) sim_give_up(sim, driver);
+    if (driver->waiting && sim_give_up(sim, driver)) sim_count(sim, SIM_TIMEOUT);
+}
+
+/* Of the next dozen or so; whether one is made is seen when the run ends. */
+static void starve(struct sim *sim, uint64_t random)
+{
+    int places = sim->shape->nodes + sim->shape->detectors;
+    const char *place = sim_place(sim, (int)(sim_mix(&random) % (uint64_t)places));
+    narrate(sim, "memory will be short", place, NULL);
+    world_starve(sim->world, place, (size_t)(sim_mix(&random) % 16));
 }
 
 void sim_suffer(struct sim *sim, enum sim_fault fault, uint64_t random)
@@ -130,10 +147,12 @@ void sim_suffer(struct sim *sim, enum sim_fault fault, uint64_t random)
         return;
     case SIM_SLOW:
         sim->slow[node] = 10 + (int)(random % 80);
+        sim_count(sim, fault);
         return;
     case SIM_CRASH:
     case SIM_LEAVE:
         restart_node(sim, node, fault == SIM_LEAVE);
+        sim_count(sim, fault);
         return;
     case SIM_TIMEOUT:
         time_out(sim, random);
@@ -143,6 +162,10 @@ void sim_suffer(struct sim *sim, enum sim_fault fault, uint64_t random)
         return;
     case SIM_RESTART:
         restart_detector(sim, (int)(random % (uint64_t)sim->shape->detectors));
+        sim_count(sim, fault);
+        return;
+    case SIM_MEMORY:
+        starve(sim, random);
         return;
     case SIM_LATE: /* These are in the shape of the whole run. */
     case SIM_HURRY:
@@ -156,6 +179,7 @@ void sim_heal(struct sim *sim)
 {
     int places = sim->shape->nodes + sim->shape->detectors;
     sim->healed = true;
+    world_feed_all(sim->world);
     world_say(sim->world, "  all is healed");
     for (int from = 0; from < places; from++) {
         for (int to = 0; to < places; to++) {

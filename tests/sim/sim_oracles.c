@@ -35,6 +35,7 @@ void sim_round_started(struct sim *sim, int detector, uint64_t incarnation, uint
     round->incarnation = incarnation;
     round->number = number;
     memset(round->cut, 0, sizeof round->cut);
+    round->over = false;
     round->crashes = sim->crashes;
     round->connected = connected(sim);
     round->spontaneous = sim->spontaneous;
@@ -46,6 +47,17 @@ void sim_round_started(struct sim *sim, int detector, uint64_t incarnation, uint
         round->due[round->due_count++] = (struct truth_ended){
             .incarnation = now.waits[i].incarnation, .number = now.waits[i].number};
     }
+}
+
+/* Which stages of a round its end met. */
+void sim_round_abandoned(struct sim *sim, int detector)
+{
+    struct sim_round *round = &sim->rounds[detector];
+    int cut = 0;
+    if (round->number == 0 || round->over) return;
+    round->over = true;
+    for (int n = 0; n < sim->shape->nodes; n++) cut += round->cut[n];
+    sim->counts->abandoned[cut == 0 ? 0 : cut < sim->shape->nodes ? 1 : 2]++;
 }
 
 /* ---- Oracle 1: no effect without its cause ---- */
@@ -471,7 +483,7 @@ static void save_cut(const gdn_cut *cut)
 void sim_judge_round(struct sim *sim, int detector, const struct gdn_detector_event *event)
 {
     const gdn_verdict *verdict = event->verdict;
-    const struct sim_round *round = &sim->rounds[detector];
+    struct sim_round *round = &sim->rounds[detector];
     if (sim->plan->narrate) save_cut(verdict->cut);
     if (event->round.number != round->number) {
         if (verdict->cut->node_count == 0) return; /* Its START never left. */
@@ -488,8 +500,10 @@ void sim_judge_round(struct sim *sim, int detector, const struct gdn_detector_ev
             check_stands(sim, verdict, round, &verdict->deadlocks[i]);
         }
     }
+    round->over = true;
     sim->counts->rounds++;
     sim->counts->incomplete += !verdict->complete;
+    if (!verdict->complete && sim->shape->chance[SIM_HURRY] > 0) sim_count(sim, SIM_HURRY);
     sim->counts->deadlocks += verdict->deadlock_count;
     bool rest =
         verdict->complete && everyone_reported(sim, verdict->cut) && verdict->deadlock_count == 0;
@@ -502,6 +516,9 @@ void sim_judge_round(struct sim *sim, int detector, const struct gdn_detector_ev
 static void check_failure(struct sim *sim, const struct sim_round *round, const char *why)
 {
     bool excused = strstr(why, "during the round") != NULL || strstr(why, "cannot report") != NULL;
+    if (strstr(why, gdn_err_text(GDN_ERR_MEMORY)) != NULL) {
+        excused = world_starved(sim->world) > 0;
+    }
     if (strstr(why, "balance") != NULL) excused = connected(sim) != round->connected;
     sim->counts->failed++;
     if (excused) return;
@@ -549,6 +566,7 @@ static void on_told(void *context, int place, const struct gdn_detector_event *e
         sim_judge_round(sim, detector, event);
         return;
     case GDN_DETECTOR_ROUND_FAILED:
+        sim_round_abandoned(sim, detector);
         check_failure(sim, &sim->rounds[detector], event->why);
         return;
     case GDN_DETECTOR_ABORT_ASKED:

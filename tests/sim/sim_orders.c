@@ -130,6 +130,14 @@ void sim_before(void *context, int node)
     }
 }
 
+static bool is_under_way(const struct sim *sim)
+{
+    for (int d = 0; d < sim->shape->detectors; d++) {
+        if (sim->rounds[d].number != 0 && !sim->rounds[d].over) return true;
+    }
+    return false;
+}
+
 static void note_losses(struct sim *sim, int node, gdn_site *site)
 {
     for (uint32_t i = 1; i < gdn__mesh_count(site->mesh) && i < 64; i++) {
@@ -139,6 +147,7 @@ static void note_losses(struct sim *sim, int node, gdn_site *site)
         sim->lost_seen[node] |= bit;
         if (peer->role != GDN__ROLE_NODE || peer->incarnation == 0) continue;
         struct truth_peer lost = sim_peer(sim, peer);
+        sim->counts->closed += is_under_way(sim);
         sim->spontaneous++;
         sim->crashes++;
         truth_lose(&sim->truth, node, lost, sim->arrived[lost.node]);
@@ -152,7 +161,12 @@ static void note_known(struct sim *sim, int node, gdn_site *site)
     for (int other = 0; other < sim->shape->nodes; other++) {
         uint32_t number = gdn__mesh_find(site->mesh, gdn_node_named(sim_nodes[other]));
         const struct gdn__peer *peer = number == 0 ? NULL : gdn__mesh_peer(site->mesh, number);
-        at->knows[other] = peer == NULL ? 0 : peer->incarnation;
+        uint64_t known = peer == NULL ? 0 : peer->incarnation;
+        if (known != 0 && known != at->knows[other] && is_under_way(sim)) {
+            sim->counts->opened++;
+            if (sim->shape->chance[SIM_LATE] > 0) sim_count(sim, SIM_LATE);
+        }
+        at->knows[other] = known;
         at->association[other] = peer == NULL ? 0 : peer->association;
     }
 }

@@ -35,7 +35,6 @@ struct world *world_new(void)
 {
     struct world *world = calloc(1, sizeof *world);
     assert_non_null(world);
-    world->allocator = gdn__allocator_or_default(NULL);
     world->now_us = 1000000;
     for (int i = 0; i < WORLD_PLACES_MAX; i++) {
         for (int k = 0; k < WORLD_PLACES_MAX; k++) {
@@ -55,19 +54,21 @@ void world__clear_queue(struct queue *queue)
     queue->last = &queue->first;
 }
 
-static void empty_place(struct place *place)
+static void empty_place(struct world *world, struct place *place)
 {
     for (size_t i = 0; i < ROUNDS_KEPT; i++) gdn_cut_free(place->answers[i].cut);
     gdn_site_free(place->site);
     if (place->watch == NULL) gdn__mesh_free(place->mesh);
     gdn__watch_free(place->watch);
+    assert_int_equal(place->memory.live, 0);
+    world->starved += place->memory.failed;
     memset(place, 0, sizeof *place);
 }
 
 void world_free(struct world *world)
 {
     for (int i = 0; i < WORLD_PLACES_MAX; i++) {
-        empty_place(&world->places[i]);
+        empty_place(world, &world->places[i]);
         for (int k = 0; k < WORLD_PLACES_MAX; k++) world__clear_queue(&world->queues[i][k]);
     }
     free(world);
@@ -79,7 +80,8 @@ struct place *world__new_place(struct world *world, const char *name)
     for (int i = 0; i < WORLD_PLACES_MAX; i++) {
         struct place *place = &world->places[i];
         if (place->used) continue;
-        *place = (struct place){.used = true, .deadline_us = INT64_MAX};
+        *place = (struct place){
+            .used = true, .memory = {.allowed = SIZE_MAX, .once = true}, .deadline_us = INT64_MAX};
         (void)snprintf(place->name, sizeof place->name, "%s", name);
         place->incarnation = 100 + ++world->incarnations;
         return place;
@@ -91,8 +93,11 @@ struct place *world__new_place(struct world *world, const char *name)
 void world_add_node(struct world *world, const char *name, const struct world_options *options)
 {
     struct place *place = world__new_place(world, name);
-    struct gdn_site_options site = {
-        .name = place->name, .endpoint = place->name, .incarnation = place->incarnation};
+    struct gdn_allocator allocator = faulty_allocator(&place->memory);
+    struct gdn_site_options site = {.name = place->name,
+                                    .endpoint = place->name,
+                                    .incarnation = place->incarnation,
+                                    .allocator = &allocator};
     if (options != NULL) {
         site.window = options->window;
         site.window_bytes = options->window_bytes;
@@ -137,7 +142,7 @@ void world_remove(struct world *world, const char *name, bool goodbye)
         assert_int_equal(world_event(world, name, &event, NULL), GDN_OK);
         world__flush(world, at);
     }
-    empty_place(&world->places[at]);
+    empty_place(world, &world->places[at]);
     for (int i = 0; i < WORLD_PLACES_MAX; i++) world__clear_queue(&world->queues[i][at]);
 }
 
@@ -154,7 +159,7 @@ enum gdn_err world_event(struct world *world, const char *node, struct gdn_event
     int at = world__index(world, node);
     struct gdn_actions actions;
     event->now_us = world->now_us;
-    enum gdn_err err = gdn_site_step(world->places[at].site, event, &actions);
+    enum gdn_err err = world__step(&world->places[at], event, &actions);
     if (err == GDN_OK && ticket != NULL) *ticket = actions.ticket;
     world__flush(world, at);
     return err;
@@ -223,10 +228,10 @@ bool world_take(struct world *world, const char *node, struct gdn_item *item)
     int at = world__index(world, node);
     struct gdn_actions actions;
     struct gdn_event event = {.type = GDN_EVENT_ITEM_TAKEN, .now_us = world->now_us};
-    enum gdn_err err = gdn_site_step(world->places[at].site, &event, &actions);
+    enum gdn_err err = world__step(&world->places[at], &event, &actions);
     if (err == GDN_OK) {
         world__tell_item(world, node, &actions.item);
-        gdn__free(&world->allocator, actions.item.bytes);
+        gdn__free(&actions.item.allocator, actions.item.bytes);
         actions.item.bytes = NULL;
         if (item != NULL) *item = actions.item;
     }

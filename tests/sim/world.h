@@ -71,8 +71,8 @@ void world_connect_all(struct world *world);
 /* Frames from @p from to @p to wait until released. */
 void world_hold(struct world *world, const char *from, const char *to);
 void world_release(struct world *world, const char *from, const char *to);
-/* Lose what is on its way from @p from to @p to. */
-void world_drop(struct world *world, const char *from, const char *to);
+/* Lose what is on its way from @p from to @p to. False: nothing was. */
+bool world_drop(struct world *world, const char *from, const char *to);
 /* Its first frame goes twice; its first two change places. False: there are not so many. */
 bool world_duplicate(struct world *world, const char *from, const char *to);
 bool world_swap(struct world *world, const char *from, const char *to);
@@ -89,6 +89,17 @@ int64_t world_deadline_us(const struct world *world);
 void world_advance(struct world *world, int64_t until_us);
 /* Let time pass: deadlines fire, and their frames are delivered. */
 void world_pass_ms(struct world *world, int64_t milliseconds);
+
+/* ---- Memory: each place has its own, and leaves none behind ---- */
+
+/* Of that place: one allocation fails, after @p allowed more have succeeded. A call of the
+ * application that fails for it is seen to have changed nothing, and is made again at once; what
+ * the network brought comes again by itself. */
+void world_starve(struct world *world, const char *name, size_t allowed);
+/* None fails from now on. */
+void world_feed_all(struct world *world);
+/* How many failed. */
+size_t world_starved(const struct world *world);
 
 /* ---- What applications do; processes and resources by name ---- */
 

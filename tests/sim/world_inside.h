@@ -2,6 +2,7 @@
 /* The inside of a world, shared by its files:
  *
  *     world.c        places, what their applications do
+ *     world_memory.c what a place's memory is worth
  *     world_net.c    frames, links and the clock
  *     world_watch.c  detectors: bare meshes, and whole ones
  *     world_words.c  the trace, cuts in words */
@@ -10,6 +11,7 @@
 
 #include "src/core/mesh.h"
 #include "tests/sim/world.h"
+#include "tests/support/faulty.h"
 #include <stdio.h>
 
 #define ROUNDS_KEPT 64
@@ -36,6 +38,7 @@ struct answers {
 struct place {
     bool used;
     char name[16];
+    struct faulty memory;
     gdn_site *site;  /* A node ... */
     gdn__mesh *mesh; /* ... or a detector, or a mute node; borrowed if it has a watch. */
     bool detector;
@@ -50,7 +53,7 @@ struct place {
 };
 
 struct world {
-    struct gdn_allocator allocator;
+    size_t starved; /* Allocations that failed at places that are gone. */
     struct place places[WORLD_PLACES_MAX];
     struct queue queues[WORLD_PLACES_MAX][WORLD_PLACES_MAX];
     int64_t now_us;
@@ -75,6 +78,10 @@ void world__clear_queue(struct queue *queue);
 /* Send what the place has to send, and note its deadline. */
 void world__flush(struct world *world, int at);
 struct gdn__now world__now(const struct world *world);
+
+/* One step of a site. If it fails for want of memory, nothing has changed, and it is made again. */
+enum gdn_err world__step(struct place *place, const struct gdn_event *event,
+                         struct gdn_actions *actions);
 
 void world__tell(struct world *world, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

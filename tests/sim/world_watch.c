@@ -71,7 +71,7 @@ static void add_mesh(struct world *world, const char *name, enum gdn__role role)
         .incarnation = place->incarnation,
         .role = role,
         .limits = gdn__channel_limits_of(0, 0, 0),
-        .allocator = world->allocator,
+        .allocator = faulty_allocator(&place->memory),
         .events = {.context = world, .arrived = place->detector ? on_record : NULL}};
     place->mesh = gdn__mesh_new(&options);
     assert_non_null(place->mesh);
@@ -112,7 +112,7 @@ void world_add_watch(struct world *world, const char *name, const struct world_w
                                        .deadline_us = options->deadline_us,
                                        .order_us = options->order_us,
                                        .policy = options->policy,
-                                       .allocator = world->allocator,
+                                       .allocator = faulty_allocator(&place->memory),
                                        .tell = on_told,
                                        .say = on_said,
                                        .context = world};
