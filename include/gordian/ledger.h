@@ -232,15 +232,17 @@ GDN_API GDN_MUST_USE enum gdn_err gdn_ledger_wait_on(gdn_ledger *ledger, gdn_pro
                                                      uint64_t cookie, int64_t now_us,
                                                      uint64_t *number);
 
-/** How many messages the next release(process, resource) or end(process) will give: make room for
- *  them first, so that the verb itself cannot fail. 0 where all is at home here. */
-GDN_API size_t gdn_ledger_release_count(const gdn_ledger *ledger, gdn_process_id process,
-                                        gdn_resource_id resource);
-GDN_API size_t gdn_ledger_end_count(const gdn_ledger *ledger, gdn_process_id process);
+/** The home of each message that the next release(process, resource) or end(process) will give, in
+ *  that order: make room for them first, so that the verb itself cannot fail. Returns how many
+ *  there are, of which the first @p room are in @p homes; 0 where all is at home here. */
+GDN_API size_t gdn_ledger_release_homes(const gdn_ledger *ledger, gdn_process_id process,
+                                        gdn_resource_id resource, uint32_t *homes, size_t room);
+GDN_API size_t gdn_ledger_end_homes(const gdn_ledger *ledger, gdn_process_id process,
+                                    uint32_t *homes, size_t room);
 
 /** T gives back every granted ticket of its own on @p resource (orphans too); a pending conversion
  *  becomes an ordinary request, in the place where it stands. One message per remote ticket, in
- * ticket order. @p out has room for gdn_ledger_release_count(). GDN_ERR_NOT_HELD. */
+ * ticket order. @p out has room for gdn_ledger_release_homes(). GDN_ERR_NOT_HELD. */
 GDN_API GDN_MUST_USE enum gdn_err gdn_ledger_release(gdn_ledger *ledger, gdn_process_id process,
                                                      gdn_resource_id resource,
                                                      struct gdn_outgoing *out, size_t *out_count);
@@ -252,7 +254,7 @@ GDN_API GDN_MUST_USE enum gdn_err gdn_ledger_cancel(gdn_ledger *ledger, uint64_t
                                                     struct gdn_outgoing *out);
 
 /** All of T's tickets issued here end, and what gdn_ledger_describe told is forgotten: one END per
- *  remote home. @p out has room for gdn_ledger_end_count(). A process that has nothing is fine. */
+ *  remote home. @p out has room for gdn_ledger_end_homes(). A process that has nothing is fine. */
 GDN_API void gdn_ledger_end(gdn_ledger *ledger, gdn_process_id process, struct gdn_outgoing *out,
                             size_t *out_count);
 

@@ -131,13 +131,21 @@ enum gdn_err gdn_ledger_wait_on(gdn_ledger *ledger, gdn_process_id process,
     return GDN_OK;
 }
 
-size_t gdn_ledger_release_count(const gdn_ledger *ledger, gdn_process_id process,
-                                gdn_resource_id resource)
+/* Count one home, and note it if there is room. This node itself needs no message. */
+static void add_home(uint32_t home, uint32_t *homes, size_t room, size_t *count)
+{
+    if (home == 0) return;
+    if (*count < room) homes[*count] = home;
+    ++*count;
+}
+
+size_t gdn_ledger_release_homes(const gdn_ledger *ledger, gdn_process_id process,
+                                gdn_resource_id resource, uint32_t *homes, size_t room)
 {
     size_t count = 0;
     struct gdn__ticket *ticket = gdn__ticket_granted_after(ledger, process, resource, 0);
     while (ticket != NULL) {
-        if (ticket->account->peer != 0) count++;
+        add_home(ticket->account->peer, homes, room, &count);
         ticket = gdn__ticket_granted_after(ledger, process, resource, ticket->number);
     }
     return count;
@@ -179,7 +187,8 @@ enum gdn_err gdn_ledger_cancel(gdn_ledger *ledger, uint64_t number, struct gdn_o
     return GDN_OK;
 }
 
-size_t gdn_ledger_end_count(const gdn_ledger *ledger, gdn_process_id id)
+size_t gdn_ledger_end_homes(const gdn_ledger *ledger, gdn_process_id id, uint32_t *homes,
+                            size_t room)
 {
     const struct gdn__process *process = gdn__process_find(ledger, id);
     if (process == NULL) return 0;
@@ -187,7 +196,7 @@ size_t gdn_ledger_end_count(const gdn_ledger *ledger, gdn_process_id id)
     GDN__EACH(link, &process->accounts)
     {
         struct gdn__account *account = GDN__OF(link, struct gdn__account, of_process);
-        if (account->peer != 0 && first_ticket(account) != NULL) count++;
+        if (first_ticket(account) != NULL) add_home(account->peer, homes, room, &count);
     }
     return count;
 }

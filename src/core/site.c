@@ -199,6 +199,7 @@ void gdn_site_free(gdn_site *site)
     }
     gdn__buffer_fini(&site->log);
     gdn__free(&allocator, site->outgoing);
+    gdn__free(&allocator, site->homes);
     gdn__free(&allocator, site->frames);
     gdn__free(&allocator, site->dials);
     gdn__free(&allocator, site->name);

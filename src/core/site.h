@@ -69,8 +69,9 @@ struct gdn_site {
     uint64_t messages_sent, messages_taken;
     uint64_t rounds_reported, rounds_abandoned, frames_refused;
 
-    struct gdn_outgoing *outgoing; /* Scratch for release and end. */
-    size_t outgoing_capacity;
+    struct gdn_outgoing *outgoing; /* Scratch for release and end, ... */
+    uint32_t *homes;               /* ... where they will go, ... */
+    size_t outgoing_capacity;      /* ... and how many there is room for in both. */
     struct gdn_frame *frames;
     size_t frame_capacity;
     struct gdn_dial *dials;

@@ -127,18 +127,27 @@ static enum gdn_err wait_on(gdn_site *site, const struct gdn_event *event, gdn_t
     return GDN_OK;
 }
 
-/* Scratch for @p count outgoing messages, and room for them in every channel. */
+/* Scratch for @p count outgoing messages. */
+static bool grow_outgoing(gdn_site *site, size_t count)
+{
+    if (count <= site->outgoing_capacity) return true;
+    uint32_t *homes =
+        site->allocator.resize(site->allocator.context, site->homes, count * sizeof *homes);
+    if (homes != NULL) site->homes = homes;
+    struct gdn_outgoing *outgoing =
+        site->allocator.resize(site->allocator.context, site->outgoing, count * sizeof *outgoing);
+    if (outgoing != NULL) site->outgoing = outgoing;
+    if (homes == NULL || outgoing == NULL) return false;
+    site->outgoing_capacity = count;
+    return true;
+}
+
+/* Room for a message to each of the first @p count homes: for the n-th of them there is room for n,
+ * however many of those before it have the same home. */
 static bool reserve_outgoing(gdn_site *site, size_t count)
 {
-    if (count > site->outgoing_capacity) {
-        struct gdn_outgoing *grown =
-            site->allocator.resize(site->allocator.context, site->outgoing, count * sizeof *grown);
-        if (grown == NULL) return false;
-        site->outgoing = grown;
-        site->outgoing_capacity = count;
-    }
-    for (uint32_t peer = 1; count > 0 && peer < gdn__mesh_count(site->mesh); peer++) {
-        if (!gdn__site_reserve_locks(site, peer, count)) return false;
+    for (size_t i = 0; i < count; i++) {
+        if (!gdn__site_reserve_locks(site, site->homes[i], i + 1)) return false;
     }
     return true;
 }
@@ -152,7 +161,12 @@ static void send_outgoing(gdn_site *site, size_t count)
 
 static enum gdn_err release(gdn_site *site, gdn_process_id process, gdn_resource_id resource)
 {
-    size_t count = gdn_ledger_release_count(site->ledger, process, resource);
+    size_t room, count;
+    do {
+        room = site->outgoing_capacity;
+        count = gdn_ledger_release_homes(site->ledger, process, resource, site->homes, room);
+        if (!grow_outgoing(site, count)) return GDN_ERR_MEMORY;
+    } while (count > room);
     if (!reserve_outgoing(site, count)) return GDN_ERR_MEMORY;
     enum gdn_err err = gdn_ledger_release(site->ledger, process, resource, site->outgoing, &count);
     if (err == GDN_OK) send_outgoing(site, count);
@@ -161,7 +175,12 @@ static enum gdn_err release(gdn_site *site, gdn_process_id process, gdn_resource
 
 static enum gdn_err end(gdn_site *site, gdn_process_id process)
 {
-    size_t count = gdn_ledger_end_count(site->ledger, process);
+    size_t room, count;
+    do {
+        room = site->outgoing_capacity;
+        count = gdn_ledger_end_homes(site->ledger, process, site->homes, room);
+        if (!grow_outgoing(site, count)) return GDN_ERR_MEMORY;
+    } while (count > room);
     if (!reserve_outgoing(site, count)) return GDN_ERR_MEMORY;
     gdn_ledger_end(site->ledger, process, site->outgoing, &count);
     send_outgoing(site, count);

@@ -99,7 +99,7 @@ static inline size_t release(gdn_ledger *ledger, const char *process, const char
 {
     struct gdn_outgoing out[16];
     size_t count = 0;
-    assert_true(gdn_ledger_release_count(ledger, P(process), R(resource)) <= 16);
+    assert_true(gdn_ledger_release_homes(ledger, P(process), R(resource), NULL, 0) <= 16);
     assert_ok(gdn_ledger_release(ledger, P(process), R(resource), out, &count));
     return count;
 }
@@ -114,7 +114,7 @@ static inline size_t end(gdn_ledger *ledger, const char *process)
 {
     struct gdn_outgoing out[16];
     size_t count = 0;
-    assert_true(gdn_ledger_end_count(ledger, P(process)) <= 16);
+    assert_true(gdn_ledger_end_homes(ledger, P(process), NULL, 0) <= 16);
     gdn_ledger_end(ledger, P(process), out, &count);
     return count;
 }

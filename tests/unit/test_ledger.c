@@ -202,15 +202,16 @@ static void step_release(void)
         remote += r->home != 0;
     }
     struct gdn_outgoing out[RECORDS];
-    check(&model,
-          gdn_ledger_release_count(ledger, process_id(process), resource_id(resource)) == remote);
+    uint32_t homes[RECORDS];
+    check(&model, gdn_ledger_release_homes(ledger, process_id(process), resource_id(resource),
+                                           homes, RECORDS) == remote);
     enum gdn_err err =
         gdn_ledger_release(ledger, process_id(process), resource_id(resource), out, &count);
     check(&model, err == (all == 0 ? GDN_ERR_NOT_HELD : GDN_OK));
     check(&model, count == remote);
     uint64_t last = 0;
     for (size_t i = 0; i < count; i++) {
-        check(&model, out[i].message.number > last);
+        check(&model, out[i].message.number > last && out[i].peer == homes[i]);
         last = out[i].message.number;
     }
     EACH_RECORD(&model, r)
@@ -234,19 +235,21 @@ static void step_cancel(void)
 static void step_end(void)
 {
     uint32_t process = below(&seed, PROCESSES);
-    bool homes[PEERS + 1] = {false};
+    bool is_home[PEERS + 1] = {false};
     size_t expected = 0, count = 0;
     EACH_RECORD(&model, r)
     {
         if (r->issuer != 0 || r->process != process) continue;
-        if (r->home != 0 && !homes[r->home]) expected++;
-        homes[r->home] = true;
+        if (r->home != 0 && !is_home[r->home]) expected++;
+        is_home[r->home] = true;
         model_finish(&model, r);
     }
     struct gdn_outgoing out[PEERS];
-    check(&model, gdn_ledger_end_count(ledger, process_id(process)) == expected);
+    uint32_t homes[PEERS];
+    check(&model, gdn_ledger_end_homes(ledger, process_id(process), homes, PEERS) == expected);
     gdn_ledger_end(ledger, process_id(process), out, &count);
     check(&model, count == expected);
+    for (size_t i = 0; i < count; i++) check(&model, out[i].peer == homes[i]);
     take_all_freed();
 }
 

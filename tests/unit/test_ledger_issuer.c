@@ -116,13 +116,13 @@ static void release_sends_one_message_for_each_remote_ticket(void **state)
     uint64_t others = ask(ledger, 2, "T2", "r", X);
     struct gdn_outgoing out[4];
     size_t count = 77;
-    assert_int_equal(gdn_ledger_release_count(ledger, P("T1"), R("r")), 0);
+    assert_int_equal(gdn_ledger_release_homes(ledger, P("T1"), R("r"), NULL, 0), 0);
     assert_int_equal(gdn_ledger_release(ledger, P("T1"), R("r"), out, &count), GDN_ERR_NOT_HELD);
     assert_int_equal(count, 77);
 
     arrive(ledger, 2, message(GDN_VERB_GRANT, "T1", "r", b));
     arrive(ledger, 2, message(GDN_VERB_GRANT, "T1", "r", a));
-    assert_int_equal(gdn_ledger_release_count(ledger, P("T1"), R("r")), 2);
+    assert_int_equal(gdn_ledger_release_homes(ledger, P("T1"), R("r"), NULL, 0), 2);
     assert_ok(gdn_ledger_release(ledger, P("T1"), R("r"), out, &count));
     assert_int_equal(count, 2);
     assert_int_equal(out[0].message.number, a);
@@ -142,8 +142,11 @@ static void end_sends_one_message_for_each_home(void **state)
     hold(ledger, "T1", "here", X);
     uint64_t others = ask(ledger, 2, "T2", "r", X);
     struct gdn_outgoing out[2];
+    uint32_t homes[2] = {0, 77};
     size_t count;
-    assert_int_equal(gdn_ledger_end_count(ledger, P("T1")), 2);
+    assert_int_equal(gdn_ledger_end_homes(ledger, P("T1"), homes, 1), 2);
+    assert_int_equal(homes[0], 2);
+    assert_int_equal(homes[1], 77); /* It had no room. */
     gdn_ledger_end(ledger, P("T1"), out, &count);
     assert_int_equal(count, 2);
     assert_int_equal(out[0].peer, 2);

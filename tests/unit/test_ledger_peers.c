@@ -97,7 +97,7 @@ static void direct_wait_sends_nothing(void **state)
     assert_ok(gdn_ledger_cancel(ledger, number, &out));
     assert_int_equal(out.message.verb, 0);
     wait_on(ledger, "T", 1, (const char *const[]){"A"});
-    assert_int_equal(gdn_ledger_end_count(ledger, P("T")), 0);
+    assert_int_equal(gdn_ledger_end_homes(ledger, P("T"), NULL, 0), 0);
     assert_int_equal(end(ledger, "T"), 0);
     assert_int_equal(gdn_ledger_counters(ledger).tickets_waiting, 0);
 }
@@ -187,7 +187,7 @@ static void lost_home_ends_our_tickets_there(void **state)
     assert_int_equal(number, asking);
     assert_false(gdn_ledger_take_lost(ledger, &number, &view));
     /* Nothing of them is left to say. */
-    assert_int_equal(gdn_ledger_end_count(ledger, P("T1")), 1);
+    assert_int_equal(gdn_ledger_end_homes(ledger, P("T1"), NULL, 0), 1);
 }
 
 static void lost_tickets_not_taken_are_freed_with_the_ledger(void **state)

@@ -110,7 +110,7 @@ static void expect_refused(gdn_ledger *ledger, const struct gdn_need *needs, siz
     assert_int_equal(gdn_ledger_wait_on(ledger, P("T"), needs, count, 0, 0, &number), expected);
     assert_int_equal(number, 7);
     assert_int_equal(gdn_ledger_counters(ledger).tickets_waiting, 0);
-    assert_int_equal(gdn_ledger_end_count(ledger, P("T")), 0);
+    assert_int_equal(gdn_ledger_end_homes(ledger, P("T"), NULL, 0), 0);
 }
 
 static void malformed_needs_are_refused_and_change_nothing(void **state)
