@@ -168,6 +168,10 @@ $(benches): $(BUILD)/%: $(BUILD)/obj/%.o $(BUILD)/bench/helpers.a
 $(tests):   $(BUILD)/%: $(BUILD)/obj/%.o $(BUILD)/tests/helpers.a
 $(tests):   cmocka = $(shell pkg-config --libs cmocka)
 
+# In this one malloc() fails when it is told to.
+$(BUILD)/tests/unit/test_text_memory: override LDFLAGS += \
+    $(foreach f,malloc calloc realloc strdup free,-Wl,--wrap=$f)
+
 $(programs) $(demos) $(tests) $(benches): $(archives)
 	@mkdir -p $(@D)
 	$(call say,LD)$(link) -o $@ $(filter-out $(archives),$^) $(archives) $(cmocka) $(package_libs)

@@ -7,7 +7,9 @@
 #include "detector/cli/status.h"
 #include <errno.h>
 #include <gordian/base.h>
+#include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct subcommand {
@@ -44,8 +46,19 @@ static int finish(int status)
     return GDN__EXIT_OUTPUT;
 }
 
+/* Jansson does not look whether there was memory for each character of a string: it would leave out
+ * some, and read another name. */
+static void *malloc_or_exit(size_t bytes)
+{
+    void *block = malloc(bytes);
+    if (block != NULL) return block;
+    (void)fputs("gordian: out of memory\n", stderr);
+    exit(GDN__EXIT_USAGE);
+}
+
 int main(int argc, char **argv)
 {
+    json_set_alloc_funcs(malloc_or_exit, free);
     const char *word = argc > 1 ? argv[1] : "";
     for (size_t i = 0; i < SUBCOMMANDS; i++) {
         if (strcmp(word, subcommands[i].name) == 0) {

@@ -53,6 +53,7 @@ struct ring {
     size_t box, gap;
     struct label names[GDN__RING_MAX];
     struct label edges[GDN__RING_MAX]; /* edges[i]: from process i to the next. */
+    bool failed;                       /* A label found no memory. */
     struct canvas canvas;
 };
 
@@ -67,9 +68,10 @@ static void add_code(struct label *label, uint32_t code)
 }
 
 /* What is longer than a label can be ends in an ellipsis. */
-static void set_label(struct label *label, const struct gdn__textbuf *text)
+static void set_label(struct ring *ring, struct label *label, const struct gdn__textbuf *text)
 {
     label->count = label->width = 0;
+    if (text->failed) ring->failed = true;
     if (text->failed || text->text == NULL) return;
     for (const char *at = text->text; *at != '\0';) {
         size_t bytes;
@@ -88,7 +90,7 @@ static void label_name(struct ring *ring, size_t i)
 {
     struct gdn__textbuf text = {0};
     gdn__show_process(&text, ring->verdict, ring->deadlock->witness[i].waiter, false);
-    set_label(&ring->names[i], &text);
+    set_label(ring, &ring->names[i], &text);
     gdn__textbuf_fini(&text);
 }
 
@@ -101,7 +103,7 @@ static void label_edge(struct ring *ring, size_t i)
         gdn__textbuf_add(&text, " @ ");
         gdn__show_party(&text, ring->verdict, edge->home);
     }
-    set_label(&ring->edges[i], &text);
+    set_label(ring, &ring->edges[i], &text);
     gdn__textbuf_fini(&text);
 }
 
@@ -313,6 +315,7 @@ void gdn__render_ring(const gdn_verdict *verdict, const struct gdn_deadlock *dea
         label_name(&ring, i);
         label_edge(&ring, i);
     }
+    if (ring.failed) out->failed = true;
     lay_out(&ring);
     if (ring.count == 2) draw_pair(&ring);
     if (ring.count > 2) draw_ring(&ring);

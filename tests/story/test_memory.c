@@ -317,6 +317,17 @@ static void a_round_is_taken(struct world *world)
     world_settle(world);
 }
 
+static void a_round_is_collected(struct world *world)
+{
+    world_hold(world, "B", "A");
+    uint64_t round = world_start(world, "D1");
+    world_settle(world);
+    world_collect(world, "D1", round);
+    world_settle(world);
+    world_release(world, "B", "A");
+    world_settle(world);
+}
+
 static void an_abort_is_ordered(struct world *world)
 {
     world_abort(world, "D1", kept, "V");
@@ -499,6 +510,7 @@ static void what_the_network_brings_comes_again(void **state)
     static const struct story stories[] = {
         {"answers", busy, answers_come, NULL},
         {"a round", busy, a_round_is_taken, NULL},
+        {"a round that is collected", busy, a_round_is_collected, NULL},
         {"an order", a_asked_b, an_abort_is_ordered, NULL},
     };
     (void)state;
