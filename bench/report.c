@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>
+#include <time.h>
 
 static int compare_doubles(const void *left, const void *right)
 {
@@ -18,6 +19,13 @@ double report_percentile(const double *sorted, size_t count, double percent)
     if (rank < 1) rank = 1;
     if (rank > count) rank = count;
     return sorted[rank - 1];
+}
+
+double report_cpu_us(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return (double)now.tv_sec * 1e6 + (double)now.tv_nsec / 1e3;
 }
 
 void report_measure(struct report_row *row, double *us, size_t count)

@@ -23,6 +23,9 @@ struct report_row {
  *  @p count at least 1. */
 double report_percentile(const double *sorted, size_t count, double percent);
 
+/** Processor time that this process has used, in microseconds. */
+double report_cpu_us(void);
+
 /** Sorts @p us and fills in count, median and 99th percentile. @p count at least 1. */
 void report_measure(struct report_row *row, double *us, size_t count);
 
