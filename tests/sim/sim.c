@@ -186,7 +186,7 @@ void sim_draw(struct sim_plan *plan, uint64_t seed, uint64_t allowed)
 
 static void suspect(struct sim *sim, uint64_t random)
 {
-    if (sim->plan->without_rounds) return;
+    if (sim->plan->steady || sim->shape->detectors == 0) return;
     world_suspect(sim->world, sim_detectors[random % (uint64_t)sim->shape->detectors]);
 }
 
@@ -194,7 +194,7 @@ static void suspect(struct sim *sim, uint64_t random)
 static void tick(struct sim *sim, uint64_t random)
 {
     int64_t ms = (int64_t)(1 + random % 10);
-    if (random % 64 == 63) ms = 250;
+    if (random % 64 == 63 && !sim->plan->steady) ms = 250;
     world_advance(sim->world, world_time_us(sim->world) + 1000 * ms);
 }
 
@@ -220,7 +220,11 @@ static void do_step(struct sim *sim, const struct sim_step *step)
         if (sim->slow[node] == 0) (void)sim_take(sim, node);
         break;
     case SIM_DELIVER:
-        (void)world_deliver_one(sim->world, step->random);
+        if (sim->plan->steady) {
+            sim_deliver_steadily(sim, step->random);
+        } else {
+            (void)world_deliver_one(sim->world, step->random);
+        }
         break;
     case SIM_TICK:
         tick(sim, step->random);
@@ -229,9 +233,10 @@ static void do_step(struct sim *sim, const struct sim_step *step)
         suspect(sim, step->random);
         break;
     case SIM_SUFFER:
-        sim_suffer(sim, step->fault, step->random);
+        if (sim->shape->chance[step->fault] > 0) sim_suffer(sim, step->fault, step->random);
         break;
     }
+    if (sim->plan->steady) sim_watch_steadily(sim, ~step->random);
     for (int n = 0; n < sim->shape->nodes; n++) sim->slow[n] -= sim->slow[n] > 0;
     mend_links(sim);
 }
@@ -324,7 +329,9 @@ static bool deliver_all(struct sim *sim)
     while (world_deliver_one(sim->world, 0)) moved = true;
     for (int n = 0; n < sim->shape->nodes; n++) {
         while (sim_take(sim, n)) moved = true;
-        for (int r = n; r < sim->shape->resources; r += sim->shape->nodes) sim_grant(sim, n, r);
+        for (int r = n; r < sim->shape->resources; r += sim->shape->nodes) {
+            if (sim_grant(sim, n, r)) moved = true;
+        }
     }
     return moved;
 }
@@ -368,10 +375,10 @@ static void heal(struct sim *sim)
         bool well = all_registered(sim) && nobody_is_haunted(sim);
         if (sim->shape->resolves) check_ages(sim, &ages, well);
         if (deliver_all(sim)) continue;
-        if (!busy && well && sim->plan->without_rounds) return;
         if (!busy && well && rounds_are_complete(sim) && ++rested > 2) break;
-        if (!busy && well) suspect(sim, 0);
-        if (!busy && well && sim->shape->detectors > 1) suspect(sim, 1);
+        for (int d = 0; d < sim->shape->detectors && !busy && well; d++) {
+            world_suspect(sim->world, sim_detectors[d]);
+        }
         if (busy && well && !sim->shape->resolves) break_one(sim);
         int64_t next_us = world_deadline_us(sim->world);
         if (next_us == INT64_MAX || next_us > until_us) next_us = until_us;
@@ -408,9 +415,10 @@ static void begin(struct sim *sim)
     }
 }
 
-void sim_run(const struct sim_plan *plan, struct sim_counts *counts)
+struct sim_outcome sim_run(const struct sim_plan *plan, struct sim_counts *counts)
 {
     static struct sim sim;
+    struct sim_outcome outcome;
     learn_ids();
     memset(&sim, 0, sizeof sim);
     sim.plan = plan;
@@ -423,11 +431,20 @@ void sim_run(const struct sim_plan *plan, struct sim_counts *counts)
         sim_report->step = sim.step;
         do_step(&sim, &plan->steps[sim.step]);
     }
+    outcome.middle = sim_hash(&sim);
     heal(&sim);
-    counts->runs++;
+    outcome.end = sim_hash(&sim);
     counts->faults[SIM_SECOND] += plan->shape.detectors > 1;
     counts->faults[SIM_MEMORY] += world_starved(sim.world);
     counts->steps += (uint64_t)plan->step_count;
     world_free(sim.world);
     truth_fini(&sim.truth);
+    return outcome;
+}
+
+void sim_try(const struct sim_plan *plan, struct sim_counts *counts)
+{
+    (void)sim_run(plan, counts);
+    counts->runs++;
+    if (plan->seed % 8 == 0) sim_compare(plan, counts);
 }

@@ -14,6 +14,7 @@
  *     sim_faults.c   what the network and the nodes suffer
  *     sim_oracles.c  rounds against the truth
  *     sim_orders.c   aborts and messages against the truth
+ *     sim_compare.c  the same applications with and without rounds
  *     sim_restore.c  a system restored from a cut goes on as the original would have */
 #ifndef TESTS_SIM_SIM_H
 #define TESTS_SIM_SIM_H
@@ -88,7 +89,7 @@ struct sim_plan {
     int step_count;
     struct sim_step steps[SIM_STEPS_MAX];
     bool narrate;
-    bool without_rounds; /* Detectors are deaf: for comparing the application's outcome. */
+    bool steady; /* Detectors do not disturb the applications' schedule; see sim_compare.c. */
 };
 
 /* @p allowed: a bit for each fault that may happen. */
@@ -102,8 +103,17 @@ struct sim_counts {
     uint64_t abandoned[3];            /* Rounds: before any node had cut, between, after all had. */
 };
 
+/* A hash of what applications have and heard, after the steps and after the healed phase. */
+struct sim_outcome {
+    uint64_t middle, end;
+};
+
 /* Run it; a broken oracle ends the process. */
-void sim_run(const struct sim_plan *plan, struct sim_counts *counts);
+struct sim_outcome sim_run(const struct sim_plan *plan, struct sim_counts *counts);
+/* Run it with and without rounds. */
+void sim_compare(const struct sim_plan *plan, struct sim_counts *counts);
+/* All that a campaign does with a seed: every eighth is compared. */
+void sim_try(const struct sim_plan *plan, struct sim_counts *counts);
 
 /* ---- Broken oracles ---- */
 
@@ -235,7 +245,8 @@ uint64_t sim_mix(uint64_t *state);
 void sim_add_drivers(struct sim *sim, uint64_t random);
 void sim_act(struct sim *sim, uint64_t random);
 bool sim_take(struct sim *sim, int node);
-void sim_grant(struct sim *sim, int node, int resource);
+/* False: there was nothing to grant. */
+bool sim_grant(struct sim *sim, int node, int resource);
 void sim_refuse_one(struct sim *sim, int node, uint64_t random);
 void sim_end_process(struct sim *sim, int process);
 /* False: the answer lies in the inbox. */
@@ -267,6 +278,11 @@ void sim_sent(void *context, int from, int to, const uint8_t *bytes, size_t leng
 void sim_order_told(struct sim *sim, int detector, const struct gdn_detector_event *event);
 void sim_check_orders(struct sim *sim, int detector, const gdn_verdict *verdict);
 void sim_abort_taken(struct sim *sim, int node, const struct gdn_item *item);
+
+/* sim_compare.c */
+uint64_t sim_hash(const struct sim *sim);
+void sim_deliver_steadily(struct sim *sim, uint64_t random);
+void sim_watch_steadily(struct sim *sim, uint64_t random);
 
 /* sim_restore.c */
 void sim_check_restored(struct sim *sim, const gdn_cut *cut, const struct truth_node *at_cut);

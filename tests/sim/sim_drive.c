@@ -312,7 +312,7 @@ void sim_act(struct sim *sim, uint64_t random)
     if (habits[SIM_LAZY] && sim_mix(&random) % 3 == 0) {
         int resource = (int)(sim_mix(&random) % (uint64_t)sim->shape->resources);
         int home = truth_home_of(&sim->truth, resource);
-        if (is_there(sim, home)) sim_grant(sim, home, resource);
+        if (is_there(sim, home)) (void)sim_grant(sim, home, resource);
         return;
     }
     if (!sim_pay(sim, driver->process)) return;
@@ -347,8 +347,9 @@ static void refuse(struct sim *sim, int node, int resource, const struct truth_e
 }
 
 /* Whatever may be granted, in the order in which the site offers it, which must be the true one. */
-void sim_grant(struct sim *sim, int node, int resource)
+bool sim_grant(struct sim *sim, int node, int resource)
 {
+    bool granted = false;
     struct gdn_event event = {.type = GDN_EVENT_GRANTED};
     gdn_resource_id id = gdn_resource_named(sim_resources[resource]);
     struct truth_entry entry;
@@ -359,7 +360,7 @@ void sim_grant(struct sim *sim, int node, int resource)
             sim_broken(SIM_ORACLE_SITE, "%s %s: %s is offered", sim_nodes[node],
                        sim_resources[resource], offered ? "too much" : "too little");
         }
-        if (!offered) return;
+        if (!offered) return granted;
         if (event.as.ticket.number != entry.number ||
             event.as.ticket.incarnation != entry.incarnation) {
             sim_broken(SIM_ORACLE_SITE, "%s %s: the wrong request is offered", sim_nodes[node],
@@ -367,6 +368,7 @@ void sim_grant(struct sim *sim, int node, int resource)
         }
         must(world_event(sim->world, sim_nodes[node], &event, NULL), "grant");
         truth_grant(&sim->truth, node, resource, &entry);
+        granted = true;
     }
 }
 
@@ -425,7 +427,7 @@ static void on_item(struct sim *sim, int node, const struct gdn_item *item)
     case GDN_ITEM_REQUESTED:
     case GDN_ITEM_RELEASED:
         if (sim->shape->habits[SIM_LAZY] && !sim->healed) return;
-        sim_grant(sim, node, sim_resource_of(sim, item->resource));
+        (void)sim_grant(sim, node, sim_resource_of(sim, item->resource));
         return;
     case GDN_ITEM_GRANTED:
     case GDN_ITEM_REFUSED:

@@ -61,7 +61,6 @@ void sim_start_detector(struct sim *sim, int detector)
                                   .deadline_us = sim->shape->deadline_us,
                                   .policy =
                                       sim->shape->resolves ? GDN_POLICY_YOUNGEST : GDN_POLICY_NONE};
-    if (sim->plan->without_rounds) options.period_us = 0;
     world_add_watch(sim->world, sim_detectors[detector], &options);
     sim->rounds[detector].number = 0;
 }

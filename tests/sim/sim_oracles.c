@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 
+#include "src/core/mem.h"
 #include "tests/sim/sim.h"
 #include <cmocka.h>
 #include <stdio.h>
@@ -477,7 +478,7 @@ static void save_cut(const gdn_cut *cut)
     FILE *file = fopen(SIM_LAST_CUT, "wb");
     if (file != NULL) (void)fwrite(bytes, 1, length, file);
     if (file != NULL) (void)fclose(file);
-    free(bytes);
+    gdn__free(&cut->allocator, bytes);
 }
 
 void sim_judge_round(struct sim *sim, int detector, const struct gdn_detector_event *event)
