@@ -118,7 +118,9 @@ static enum gdn_err link_process_need(struct state *s, uint32_t from, size_t ind
     if (need->queued) info |= GDN__INFO_QUEUED;
     if (need->branch != GDN_NONE) {
         info |= GDN__INFO_BRANCH;
-        err = gdn__graph_branch(s->graph, need->process, s->fold->mail.party[need->branch], &to);
+        struct gdn__branch branch = {need->process, s->fold->mail.party[need->branch],
+                                     need->branch_id};
+        err = gdn__graph_branch(s->graph, branch, &to);
         if (err != GDN_OK) return err;
     }
     return gdn__graph_link(s->graph, from, to, info);
@@ -209,7 +211,7 @@ static enum gdn_err add_fixed_vertices(struct state *s)
 }
 
 /* A process goes on when all of its tickets are served, a branch when all that were issued there
- * are (RULES 12). */
+ * under its id are (RULES 12). */
 static enum gdn_err link_owners(struct state *s)
 {
     for (size_t w = 0; w < s->fold->wait_count; w++) {
@@ -218,10 +220,10 @@ static enum gdn_err link_owners(struct state *s)
         enum gdn_err err = gdn__graph_link(s->graph, wait->process, ticket, 0);
         if (err != GDN_OK) return err;
         if (s->graph->branches.used == 0) continue;
-        struct gdn__key key = {wait->process, wait->issuer};
-        uintptr_t branch = gdn__map_get(&s->graph->branches, key);
-        if (branch == 0) continue;
-        err = gdn__graph_link(s->graph, (uint32_t)(branch - 1), ticket, 0);
+        struct gdn__branch branch = {wait->process, wait->issuer, wait->branch_id};
+        uintptr_t vertex = gdn__map_get(&s->graph->branches, gdn__branch_key(branch));
+        if (vertex == 0) continue;
+        err = gdn__graph_link(s->graph, (uint32_t)(vertex - 1), ticket, 0);
         if (err != GDN_OK) return err;
     }
     return GDN_OK;

@@ -53,6 +53,7 @@ static enum gdn_err take_waits(struct gdn__fold *fold, uint32_t n)
                                  .home = direct ? GDN_NONE : home,
                                  .resource = listed->resource,
                                  .node = n,
+                                 .branch_id = listed->branch_id,
                                  .need_first = listed->need_first,
                                  .need_count = direct ? listed->need_count : 0,
                                  .mode = listed->mode,
@@ -105,6 +106,7 @@ static enum gdn_err take_holder(struct gdn__fold *fold, uint32_t home,
                              .issuer = issuer,
                              .home = home,
                              .units = holder->units,
+                             .branch_id = holder->branch_id,
                              .mode = holder->mode,
                              .brief = holder->brief,
                              .uncertain = !gdn__mail_is_certain(&fold->mail, issuer, party)};
@@ -122,6 +124,7 @@ static enum gdn_err believe_home(struct gdn__fold *fold, const struct gdn__place
                              .home = home->party,
                              .resource = home->resource,
                              .node = GDN_NONE,
+                             .branch_id = place->branch_id,
                              .mode = place->mode};
     fold->waiting[place->process] = true;
     return add_wait(fold, &wait);
@@ -165,6 +168,7 @@ static enum gdn_err take_entry(struct gdn__fold *fold, uint32_t home,
                                .waited_us = entry->waited_us,
                                .home = home,
                                .units = entry->units,
+                               .branch_id = entry->branch_id,
                                .flags = entry->brief ? GDN_REQUEST_BRIEF : 0,
                                .mode = entry->mode};
     if (gdn__mail_ends_ticket(&fold->mail, party, place.process, place.issuer, place.number, 0)) {
@@ -237,6 +241,7 @@ static enum gdn_err take_requests(struct gdn__fold *fold, const struct gdn_cut_n
                                        .number = message->ticket,
                                        .channel = (uint32_t)c + 1,
                                        .units = message->units,
+                                       .branch_id = message->branch_id,
                                        .mode = message->mode,
                                        .flags = message->flags};
             enum gdn_err err =

@@ -19,9 +19,10 @@ struct gdn__wait {
     uint32_t issuer; /* Party. */
     uint64_t number;
     uint64_t waited_us;
-    uint32_t home;     /* Party; GDN_NONE: a direct wait. */
-    uint32_t resource; /* GDN_NONE: a direct wait. */
-    uint32_t node;     /* Whose needs[] these are; GDN_NONE: known only by its places. */
+    uint32_t home;      /* Party; GDN_NONE: a direct wait. */
+    uint32_t resource;  /* GDN_NONE: a direct wait. */
+    uint32_t node;      /* Whose needs[] these are; GDN_NONE: known only by its places. */
+    uint32_t branch_id; /* Of its process at the issuer. */
     size_t need_first, need_count;
     size_t place; /* 1 + its first place; 0: no home knows it. */
     uint8_t mode;
@@ -33,11 +34,12 @@ struct gdn__place {
     uint32_t issuer;
     uint64_t number;
     uint64_t waited_us;
-    uint32_t home;    /* Index in homes[]. */
-    uint32_t channel; /* 0: recorded in the queue; else the channel it was in flight on. */
-    size_t wait;      /* 1 + its wait; 0: its process does not wait for it. */
-    size_t next;      /* 1 + the next place of the same wait. */
-    uint32_t units;   /* Of a pool; else 0. */
+    uint32_t home;      /* Index in homes[]. */
+    uint32_t channel;   /* 0: recorded in the queue; else the channel it was in flight on. */
+    size_t wait;        /* 1 + its wait; 0: its process does not wait for it. */
+    size_t next;        /* 1 + the next place of the same wait. */
+    uint32_t units;     /* Of a pool; else 0. */
+    uint32_t branch_id; /* Of its process at the issuer. */
     uint8_t mode;
     uint8_t flags; /* GDN_REQUEST_*; 0 when recorded. */
 };
@@ -45,8 +47,9 @@ struct gdn__place {
 struct gdn__hold {
     uint32_t process;
     uint32_t issuer;
-    uint32_t home;  /* Index in homes[]. */
-    uint32_t units; /* Of a pool; else 0. */
+    uint32_t home;      /* Index in homes[]. */
+    uint32_t units;     /* Of a pool; else 0. */
+    uint32_t branch_id; /* Of its process at the issuer. */
     uint8_t mode;
     bool brief;
     bool uncertain; /* It may have been given up unseen (RULES 10): it blocks nobody, but its own

@@ -53,16 +53,17 @@ enum gdn_err gdn__graph_add(struct gdn__graph *graph, enum gdn__vertex_kind kind
     return GDN_OK;
 }
 
-enum gdn_err gdn__graph_branch(struct gdn__graph *graph, uint32_t process, uint32_t party,
+enum gdn_err gdn__graph_branch(struct gdn__graph *graph, struct gdn__branch branch,
                                uint32_t *vertex)
 {
-    struct gdn__key key = {process, party};
+    struct gdn__key key = gdn__branch_key(branch);
     uintptr_t known = gdn__map_get(&graph->branches, key);
     if (known != 0) {
         *vertex = (uint32_t)(known - 1);
         return GDN_OK;
     }
-    enum gdn_err err = gdn__graph_add(graph, GDN__VERTEX_BRANCH, process, GDN__NEED_ALL, vertex);
+    enum gdn_err err =
+        gdn__graph_add(graph, GDN__VERTEX_BRANCH, branch.process, GDN__NEED_ALL, vertex);
     if (err != GDN_OK) return err;
     bool fits = gdn__map_put(&graph->branches, key, (uintptr_t)*vertex + 1);
     return fits ? GDN_OK : GDN_ERR_MEMORY;

@@ -2,7 +2,8 @@
 /* The wait-for graph: a vertex is satisfied when enough of its successors are.
  *
  *     process --all--> its tickets          (vertex p is process p of the cut)
- *     branch  --all--> its tickets issued at one node; only where somebody waits for a branch
+ *     branch  --all--> its tickets issued at one node under one branch id; only where somebody
+ *                      waits for a branch
  *     ticket  --all--> what the wait is for: hubs, processes, branches, groups
  *     hub     --all--> holders and earlier entries of one queue that conflict with one mode
  *     group   --at least k--> direct needs
@@ -65,7 +66,7 @@ struct gdn__graph {
     size_t vertex_count, vertex_capacity;
     struct gdn__arc *arcs; /* Until finished. */
     size_t arc_count, arc_capacity;
-    struct gdn__map branches; /* (process, party) -> 1 + vertex. */
+    struct gdn__map branches; /* (process, party) | branch id -> 1 + vertex. */
     struct gdn__units units;
     /* After gdn__graph_finish(): the successors of v are to[first[v]..first[v + 1]). */
     uint32_t *first, *to, *info;
@@ -83,9 +84,21 @@ GDN_MUST_USE enum gdn_err gdn__graph_reserve(struct gdn__graph *graph, size_t ve
 GDN_MUST_USE enum gdn_err gdn__graph_add(struct gdn__graph *graph, enum gdn__vertex_kind kind,
                                          uint32_t ref, uint32_t need, uint32_t *vertex);
 
-/* The branch of @p process at @p party, added when it is asked for first. */
-GDN_MUST_USE enum gdn_err gdn__graph_branch(struct gdn__graph *graph, uint32_t process,
-                                            uint32_t party, uint32_t *vertex);
+/* A process's work at one node, or one of several threads that work there (RULES 12). */
+struct gdn__branch {
+    uint32_t process;
+    uint32_t party; /* The issuer of its tickets. */
+    uint32_t id;    /* What the manager calls it; 0: its only one. */
+};
+
+static inline struct gdn__key gdn__branch_key(struct gdn__branch branch)
+{
+    return (struct gdn__key){(uint64_t)branch.process << 32 | branch.party, branch.id};
+}
+
+/* The vertex of @p branch, added when it is asked for first. */
+GDN_MUST_USE enum gdn_err gdn__graph_branch(struct gdn__graph *graph, struct gdn__branch branch,
+                                            uint32_t *vertex);
 
 GDN_MUST_USE enum gdn_err gdn__graph_link(struct gdn__graph *graph, uint32_t from, uint32_t to,
                                           uint32_t info);

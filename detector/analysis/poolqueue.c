@@ -41,13 +41,13 @@ static enum gdn_err extend(struct state *s, struct prefix *prefix, uint32_t to, 
     return GDN_OK;
 }
 
-static enum gdn_err add_share(struct state *s, struct prefix *prefix, uint32_t process,
-                              uint32_t issuer, bool brief, uint32_t units, uint32_t info)
+static enum gdn_err add_share(struct state *s, struct prefix *prefix, struct gdn__branch whose,
+                              bool brief, uint32_t units, uint32_t info)
 {
-    uint32_t to = process;
+    uint32_t to = whose.process;
     enum gdn_err err = GDN_OK;
     if (brief) {
-        err = gdn__graph_branch(s->graph, process, issuer, &to);
+        err = gdn__graph_branch(s->graph, whose, &to);
         info |= GDN__INFO_BRANCH;
     }
     if (err == GDN_OK) err = extend(s, prefix, to, info, units);
@@ -63,7 +63,8 @@ static enum gdn_err add_holds(struct state *s)
         const struct gdn__hold *hold = &s->fold->holds[s->home->hold_first + i];
         s->held_at[hold->process] = hold->home + 1;
         if (hold->uncertain) continue;
-        err = add_share(s, &s->holds, hold->process, hold->issuer, hold->brief, hold->units, 0);
+        struct gdn__branch whose = {hold->process, hold->issuer, hold->branch_id};
+        err = add_share(s, &s->holds, whose, hold->brief, hold->units, 0);
     }
     return err;
 }
@@ -134,7 +135,8 @@ static enum gdn_err add_entry(struct state *s, const struct gdn__place *place,
     if (err != GDN_OK || s->home->unordered || is_passed_by(s, place)) return err;
     bool brief = (place->flags & GDN_REQUEST_BRIEF) != 0;
     uint32_t info = blockers->to == GDN_NONE ? 0 : GDN__INFO_QUEUED;
-    return add_share(s, prefix, place->process, place->issuer, brief, place->units, info);
+    struct gdn__branch whose = {place->process, place->issuer, place->branch_id};
+    return add_share(s, prefix, whose, brief, place->units, info);
 }
 
 static enum gdn_err add_places(struct state *s, struct gdn__blockers *blockers)

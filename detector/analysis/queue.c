@@ -391,12 +391,13 @@ static enum gdn_err find_blockers(struct state *s, const struct gdn__place *plac
 
 /* ---- One home ---- */
 
-static enum gdn_err add_item(struct state *s, struct item item, uint32_t issuer, bool brief)
+static enum gdn_err add_item(struct state *s, struct item item, struct gdn__branch whose,
+                             bool brief)
 {
     enum gdn_err err = GDN_OK;
     item.to = item.process;
     if (brief) {
-        err = gdn__graph_branch(s->graph, item.process, issuer, &item.to);
+        err = gdn__graph_branch(s->graph, whose, &item.to);
         item.info |= GDN__INFO_BRANCH;
     }
     if (err != GDN_OK) return err;
@@ -421,7 +422,8 @@ static enum gdn_err add_hold(struct state *s, const struct gdn__hold *hold)
     own_of(s, hold->process)->held_modes |= (uint16_t)(1u << hold->mode);
     if (hold->uncertain) return GDN_OK;
     struct item item = {.process = hold->process, .mode = hold->mode, .blocks = true};
-    return add_item(s, item, hold->issuer, hold->brief);
+    struct gdn__branch whose = {hold->process, hold->issuer, hold->branch_id};
+    return add_item(s, item, whose, hold->brief);
 }
 
 /* Its process cannot go on without a grant here. */
@@ -462,7 +464,8 @@ static enum gdn_err add_place(struct state *s, const struct gdn__place *place,
                         .comes = !blocked || is_awaited(s, place),
                         .waits = *waits};
     if (item.comes) own_of(s, place->process)->coming_modes |= bit_of(place->mode);
-    enum gdn_err err = add_item(s, item, place->issuer, (place->flags & GDN_REQUEST_BRIEF) != 0);
+    struct gdn__branch whose = {place->process, place->issuer, place->branch_id};
+    enum gdn_err err = add_item(s, item, whose, (place->flags & GDN_REQUEST_BRIEF) != 0);
     if (err == GDN_OK) note_latest(s);
     return err;
 }

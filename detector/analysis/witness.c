@@ -15,14 +15,17 @@
 
 /* ---- One edge ---- */
 
-static struct gdn_edge describe(const struct gdn__core *core, uint32_t ticket, uint32_t holder,
+/* @p next: a ticket of the holder's that has to be served, for its branch. */
+static struct gdn_edge describe(const struct gdn__core *core, uint32_t ticket, uint32_t next,
                                 uint32_t info)
 {
     const struct gdn__fold *fold = core->fold;
     const struct gdn__wait *wait = gdn__core_wait(core, ticket);
     bool direct = wait->resource == GDN_NONE;
+    const struct gdn__wait *holder = gdn__core_wait(core, next);
+    bool branch = (info & GDN__INFO_BRANCH) != 0;
     struct gdn_edge edge = {.waiter = wait->process,
-                            .holder = holder,
+                            .holder = holder->process,
                             .issuer = wait->issuer,
                             .ticket = wait->number,
                             .home = wait->home,
@@ -30,7 +33,9 @@ static struct gdn_edge describe(const struct gdn__core *core, uint32_t ticket, u
                             .mode = wait->mode,
                             .waited_us = wait->waited_us,
                             .queued = (info & GDN__INFO_QUEUED) != 0,
-                            .branch = (info & GDN__INFO_BRANCH) != 0};
+                            .branch = branch,
+                            .waiter_branch = wait->branch_id,
+                            .holder_branch = branch ? holder->branch_id : 0};
     const struct gdn__place *place = gdn__fold_place(fold, wait, GDN_NONE, edge.resource);
     if (place != NULL) {
         edge.home = fold->homes[place->home].party;
@@ -86,7 +91,7 @@ static enum gdn_err walk(struct gdn__core *core, const uint32_t *distance, uint3
         struct step step;
         err = next_step(core, distance, ticket, (uint32_t)(length - 1 - i), &links, &step);
         if (err != GDN_OK) break;
-        edges[i] = describe(core, ticket, gdn__core_process(core, step.next), step.info);
+        edges[i] = describe(core, ticket, step.next, step.info);
         ticket = step.next;
     }
     gdn__free(&core->graph.memory, links.items);
@@ -118,6 +123,19 @@ static enum gdn_err find_cycle(struct gdn__core *core, struct gdn_deadlock *dead
 
 /* ---- Every edge ---- */
 
+/* One of the tickets that hold up a process or branch of the core; in one that is a branch's all
+ * are of that branch. */
+static uint32_t ticket_of(const struct gdn__core *core, uint32_t party)
+{
+    return core->graph.to[core->graph.first[party]];
+}
+
+static uint32_t branch_of(const struct gdn__core *core, uint32_t party)
+{
+    bool branch = core->graph.vertices[party].kind == GDN__VERTEX_BRANCH;
+    return branch ? gdn__core_wait(core, ticket_of(core, party))->branch_id : 0;
+}
+
 static int compare_links(const void *a, const void *b, void *context)
 {
     const struct gdn__core *core = context;
@@ -127,7 +145,10 @@ static int compare_links(const void *a, const void *b, void *context)
     if (process_x != process_y) {
         return gdn__names_compare(core->fold->cut, process_x, process_y);
     }
-    return gdn__core_compare_info(core, x->info, y->info);
+    int order = gdn__core_compare_info(core, x->info, y->info);
+    if (order != 0) return order;
+    uint32_t branch_x = branch_of(core, x->party), branch_y = branch_of(core, y->party);
+    return (branch_x > branch_y) - (branch_x < branch_y);
 }
 
 /* The best link to each process, in the order of people. */
@@ -142,7 +163,8 @@ static void show_links(struct gdn__core *core, struct gdn__links *links,
         if (holder == shown || deadlock->witness_count == WITNESS_MAX) continue;
         shown = holder;
         deadlock->witness[deadlock->witness_count++] =
-            describe(core, links->items[i].ticket, holder, links->items[i].info);
+            describe(core, links->items[i].ticket, ticket_of(core, links->items[i].party),
+                     links->items[i].info);
     }
 }
 

@@ -144,11 +144,12 @@ static void put_incarnation(struct save *save, uint32_t party)
     if (incarnation != 0) put_big(save, "incarnation", incarnation);
 }
 
-static void put_units(struct save *save, const char *key, uint32_t units)
+/* Where it is not 0. */
+static void put_positive(struct save *save, const char *key, uint32_t value)
 {
-    if (units == 0) return;
+    if (value == 0) return;
     gdn__jsonout_key(&save->json, key);
-    gdn__jsonout_integer(&save->json, units);
+    gdn__jsonout_integer(&save->json, value);
 }
 
 static void put_mode(struct save *save, uint8_t mode)
@@ -238,10 +239,11 @@ static void put_holder(struct save *save, const struct gdn_cut_holder *holder)
 {
     gdn__jsonout_open_flat(&save->json, '{');
     put_process(save, "process", holder->process);
-    put_units(save, "units", holder->units);
+    put_positive(save, "units", holder->units);
     if (holder->units == 0) put_mode(save, holder->mode);
     if (holder->brief) put_string(save, "hold", "brief");
     put_party(save, "issuer", holder->issuer);
+    put_positive(save, "branch_id", holder->branch_id);
     if (holder->ticket != 0) put_big(save, "ticket", holder->ticket);
     gdn__jsonout_close(&save->json, '}');
 }
@@ -250,9 +252,10 @@ static void put_entry(struct save *save, const struct gdn_cut_entry *entry)
 {
     gdn__jsonout_open_flat(&save->json, '{');
     put_process(save, "process", entry->process);
-    put_units(save, "units", entry->units);
+    put_positive(save, "units", entry->units);
     if (entry->units == 0) put_mode(save, entry->mode);
     put_party(save, "issuer", entry->issuer);
+    put_positive(save, "branch_id", entry->branch_id);
     if (entry->ticket != 0) put_big(save, "ticket", entry->ticket);
     put_waited(save, entry->waited_us);
     if (entry->brief) {
@@ -267,7 +270,7 @@ static void put_home(struct save *save, const struct gdn_cut_node *node,
 {
     gdn__jsonout_open(&save->json, '{');
     put_resource(save, home->resource);
-    put_units(save, "capacity", home->capacity);
+    put_positive(save, "capacity", home->capacity);
     if (home->unordered) put_string(save, "order", "none");
     open_array(save, "holders");
     for (size_t i = 0; i < home->holder_count; i++) {
@@ -290,8 +293,9 @@ static void put_leaf(struct save *save, const struct gdn_cut_need *need)
     if (need->kind == GDN_NEED_PROCESS) put_process(save, "process", need->process);
     if (need->resource != GDN_NONE) put_resource(save, need->resource);
     if (need->home != GDN_NONE) put_party(save, "home", need->home);
-    put_units(save, "units", need->units);
+    put_positive(save, "units", need->units);
     if (need->branch != GDN_NONE) put_party(save, "branch", need->branch);
+    put_positive(save, "branch_id", need->branch_id);
     put_flag(save, "queued", need->queued);
     put_flag(save, "x-met", need->met);
     gdn__jsonout_close(&save->json, '}');
@@ -346,6 +350,7 @@ static void put_wait(struct save *save, const struct gdn_cut_node *node,
     gdn__jsonout_open_flat(&save->json, '{');
     put_process(save, "process", wait->process);
     if (wait->ticket != 0) put_big(save, "ticket", wait->ticket);
+    put_positive(save, "branch_id", wait->branch_id);
     if (wait->resource != GDN_NONE) {
         put_resource(save, wait->resource);
         put_party(save, "home", wait->home);
@@ -370,7 +375,8 @@ static void put_message(struct save *save, const struct gdn_cut_message *message
     if (message->by != GDN_NONE) put_process(save, "by", message->by);
     if (message->ticket != 0) put_big(save, "ticket", message->ticket);
     if (moded) put_mode(save, message->mode);
-    if (message->verb == GDN_VERB_REQUEST) put_units(save, "units", message->units);
+    if (message->verb == GDN_VERB_REQUEST) put_positive(save, "units", message->units);
+    put_positive(save, "branch_id", message->branch_id);
     if (message->verb == GDN_VERB_REQUEST && message->flags != 0) {
         gdn__jsonout_key(&save->json, "x-flags");
         gdn__jsonout_integer(&save->json, message->flags);

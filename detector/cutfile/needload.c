@@ -62,7 +62,7 @@ static bool load_group(struct gdn__jsonin *in, const json_t *object, unsigned de
 }
 
 /* true: the work at this node; a name: at that node. */
-static bool load_branch(struct gdn__jsonin *in, const json_t *object, uint32_t *branch)
+static bool load_branch_party(struct gdn__jsonin *in, const json_t *object, uint32_t *branch)
 {
     const json_t *value = json_object_get(object, "branch");
     if (json_is_string(value)) return gdn__take_party(in, object, "branch", branch);
@@ -72,17 +72,28 @@ static bool load_branch(struct gdn__jsonin *in, const json_t *object, uint32_t *
     return true;
 }
 
+static bool load_branch(struct gdn__jsonin *in, const json_t *object, struct gdn_cut_need *need)
+{
+    uint64_t id = 0;
+    if (!load_branch_party(in, object, &need->branch)) return false;
+    if (!gdn__take_number(in, object, "branch_id", 1, UINT32_MAX, &id)) return false;
+    need->branch_id = (uint32_t)id;
+    if (id == 0 || need->branch != GDN_NONE) return true;
+    return gdn__refuse_key(in, "branch_id", "only a need with 'branch' has it");
+}
+
 static bool load_process_need(struct gdn__jsonin *in, const json_t *object)
 {
-    static const char *const keys[] = {"process", "resource", "branch", "queued", NULL};
+    static const char *const keys[] = {"process",   "resource", "branch",
+                                       "branch_id", "queued",   NULL};
     struct gdn_cut_need need = {
         .kind = GDN_NEED_PROCESS, .home = GDN_NONE, .branch = GDN_NONE, .resource = GDN_NONE};
     need.met = json_is_true(json_object_get(object, "x-met"));
     return gdn__check_object(in, object, keys) &&
            gdn__take_process(in, object, "process", true, &need.process) &&
            gdn__take_resource(in, object, false, &need.resource) &&
-           load_branch(in, object, &need.branch) &&
-           gdn__take_bool(in, object, "queued", &need.queued) && add_need(in, &need);
+           load_branch(in, object, &need) && gdn__take_bool(in, object, "queued", &need.queued) &&
+           add_need(in, &need);
 }
 
 static bool load_resource_need(struct gdn__jsonin *in, const json_t *object)

@@ -88,14 +88,20 @@ static bool take_ticket(struct gdn__jsonin *in, const json_t *object, uint64_t *
     return gdn__take_number(in, object, "ticket", 1, UINT64_MAX, ticket);
 }
 
-/* A capacity, or units where the capacity is not at hand; 0: not said. */
-static bool take_number_of_units(struct gdn__jsonin *in, const json_t *object, const char *key,
-                                 uint32_t *units)
+/* A capacity, units where the capacity is not at hand, or a branch id; 0: not said. */
+static bool take_positive(struct gdn__jsonin *in, const json_t *object, const char *key,
+                          uint32_t *units)
 {
     uint64_t value = 0;
     if (!gdn__take_number(in, object, key, 1, UINT32_MAX, &value)) return false;
     *units = (uint32_t)value;
     return true;
+}
+
+/* Which branch of its process at its issuer; absent: 0, its only one. */
+static bool take_branch_id(struct gdn__jsonin *in, const json_t *object, uint32_t *branch_id)
+{
+    return take_positive(in, object, "branch_id", branch_id);
 }
 
 /* ---- Resources homed here ---- */
@@ -135,8 +141,8 @@ static bool take_mode_of_home(struct gdn__jsonin *in, const json_t *object, uint
 
 static bool load_holder(struct gdn__jsonin *in, const json_t *object, struct list *list)
 {
-    static const char *const keys[] = {"process", "mode",  "hold", "issuer",
-                                       "ticket",  "units", NULL};
+    static const char *const keys[] = {"process", "mode",  "hold",      "issuer",
+                                       "ticket",  "units", "branch_id", NULL};
     static const char *const holds[] = {"to_end", "brief", NULL};
     struct gdn_cut_holder holder = {.issuer = in->party};
     unsigned brief = 0;
@@ -146,6 +152,7 @@ static bool load_holder(struct gdn__jsonin *in, const json_t *object, struct lis
     if (!take_ticket(in, object, &holder.ticket)) return false;
     if (!take_mode_of_home(in, object, &holder.mode)) return false;
     if (!take_units(in, object, &holder.units)) return false;
+    if (!take_branch_id(in, object, &holder.branch_id)) return false;
     if (!gdn__take_word(in, object, "hold", holds, &brief)) return false;
     holder.brief = brief == 1;
     mark_ticket(list, holder.issuer, holder.ticket);
@@ -163,8 +170,8 @@ static uint8_t extra_flags(const json_t *object)
 
 static bool load_entry(struct gdn__jsonin *in, const json_t *object, struct list *list)
 {
-    static const char *const keys[] = {"process",   "ticket", "issuer", "mode",
-                                       "waited_ms", "units",  NULL};
+    static const char *const keys[] = {"process",   "ticket", "issuer",    "mode",
+                                       "waited_ms", "units",  "branch_id", NULL};
     struct gdn_cut_entry entry = {.issuer = in->party};
     if (!gdn__check_object(in, object, keys)) return false;
     if (!gdn__take_process(in, object, "process", true, &entry.process)) return false;
@@ -172,6 +179,7 @@ static bool load_entry(struct gdn__jsonin *in, const json_t *object, struct list
     if (!take_ticket(in, object, &entry.ticket)) return false;
     if (!take_mode_of_home(in, object, &entry.mode)) return false;
     if (!take_units(in, object, &entry.units)) return false;
+    if (!take_branch_id(in, object, &entry.branch_id)) return false;
     if (!gdn__take_waited(in, object, &entry.waited_us)) return false;
     entry.brief = (extra_flags(object) & GDN_REQUEST_BRIEF) != 0;
     mark_ticket(list, entry.issuer, entry.ticket);
@@ -190,7 +198,7 @@ static bool load_home(struct gdn__jsonin *in, const json_t *object, struct list 
     if (!gdn__take_resource(in, object, true, &home.resource)) return false;
     if (!gdn__take_word(in, object, "order", orders, &order)) return false;
     home.unordered = order == 1;
-    if (!take_number_of_units(in, object, "capacity", &home.capacity)) return false;
+    if (!take_positive(in, object, "capacity", &home.capacity)) return false;
     mark(list, home.resource, 0);
     return gdn__built(in, gdn_cut_add_home(in->cut, in->node, &home)) &&
            load_list(in, object, &holders) && load_list(in, object, &queue);
@@ -200,8 +208,8 @@ static bool load_home(struct gdn__jsonin *in, const json_t *object, struct list 
 
 static bool load_wait(struct gdn__jsonin *in, const json_t *object, struct list *list)
 {
-    static const char *const keys[] = {"process", "ticket", "resource", "home", "waited_ms",
-                                       "mode",    "needs",  "units",    NULL};
+    static const char *const keys[] = {"process", "ticket", "resource", "home",      "waited_ms",
+                                       "mode",    "needs",  "units",    "branch_id", NULL};
     struct gdn_cut_wait wait = {.home = in->party};
     uint32_t units = 0;
     const json_t *needs = json_object_get(object, "needs");
@@ -211,8 +219,9 @@ static bool load_wait(struct gdn__jsonin *in, const json_t *object, struct list 
     if (!gdn__take_resource(in, object, false, &wait.resource)) return false;
     if (!gdn__take_party(in, object, "home", &wait.home)) return false;
     if (!gdn__take_mode(in, object, false, &wait.mode)) return false;
+    if (!take_branch_id(in, object, &wait.branch_id)) return false;
     if (!gdn__take_waited(in, object, &wait.waited_us)) return false;
-    if (!take_number_of_units(in, object, "units", &units)) return false; /* Home knows best. */
+    if (!take_positive(in, object, "units", &units)) return false; /* Home knows best. */
     if ((needs == NULL) == (wait.resource == GDN_NONE)) {
         return gdn__refuse(in, "a wait has either 'resource' or 'needs'");
     }
@@ -233,8 +242,8 @@ static bool load_wait(struct gdn__jsonin *in, const json_t *object, struct list 
 
 static bool load_message(struct gdn__jsonin *in, const json_t *object, struct list *list)
 {
-    static const char *const keys[] = {"verb", "process", "resource", "ticket",
-                                       "mode", "units",   "by",       NULL};
+    static const char *const keys[] = {"verb",  "process", "resource",  "ticket", "mode",
+                                       "units", "by",      "branch_id", NULL};
     static const char *const verbs[] = {"request", "grant", "release", "cancel",
                                         "end",     "wake",  NULL};
     struct gdn_cut_message message = {.mode = 0};
@@ -257,7 +266,11 @@ static bool load_message(struct gdn__jsonin *in, const json_t *object, struct li
     if (!take_ticket(in, object, &message.ticket)) return false;
     bool asks = message.verb == GDN_VERB_REQUEST;
     if (!gdn__take_mode(in, object, asks, &message.mode)) return false;
-    if (!take_number_of_units(in, object, "units", &message.units)) return false;
+    if (!take_positive(in, object, "units", &message.units)) return false;
+    if (!take_branch_id(in, object, &message.branch_id)) return false;
+    if (!asks && message.branch_id != 0) {
+        return gdn__refuse_key(in, "branch_id", "only a request has it");
+    }
     if (!asks) message.units = 0; /* Home knows how many a ticket has. */
     message.flags = asks ? extra_flags(object) : 0;
     return gdn__built(in, gdn_cut_add_message(in->cut, in->node, &message));

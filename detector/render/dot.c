@@ -183,6 +183,7 @@ static void add_edge_label(struct picture *picture, const struct gdn_edge *edge,
     if (mode != NULL) add_label_text(picture, mode);
     if (edge->resource != GDN_NONE) {
         if (mode != NULL) gdn__textbuf_add_char(out, ' ');
+        if (edge->units != 0) gdn__textbuf_addf(out, "%" PRIu32 " of ", edge->units);
         add_label_of(picture, gdn__show_resource, edge->resource);
         gdn__textbuf_addf(out, "%s%s", end, indent);
     }
@@ -197,6 +198,12 @@ static void add_edge_label(struct picture *picture, const struct gdn_edge *edge,
     if (edge->branch) {
         gdn__textbuf_addf(out, "%s%s%s", end, indent,
                           edge->home != GDN_NONE ? "brief hold" : "until it goes on");
+        if (edge->holder_branch != 0) gdn__textbuf_add_char(out, ',');
+        gdn__show_branch(out, edge->holder_branch);
+    }
+    if (edge->waiter_branch != 0) {
+        gdn__textbuf_addf(out, "%s%sasked by", end, indent);
+        gdn__show_branch(out, edge->waiter_branch);
     }
     if (indent[0] != '\0') gdn__textbuf_add(out, end);
 }

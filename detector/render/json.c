@@ -30,6 +30,14 @@ static void put_bool(struct render *render, const char *key, bool value)
     gdn__jsonout_bool(&render->json, value);
 }
 
+/* Where it is not 0. */
+static void put_positive(struct render *render, const char *key, uint32_t value)
+{
+    if (value == 0) return;
+    gdn__jsonout_key(&render->json, key);
+    gdn__jsonout_integer(&render->json, value);
+}
+
 static void put_optional(struct render *render, const char *key, const char *text)
 {
     gdn__jsonout_key(&render->json, key);
@@ -80,15 +88,14 @@ static void put_edge(struct render *render, const struct gdn_edge *edge)
     put_optional(render, "home", edge->home == GDN_NONE ? NULL : cut->parties[edge->home].name);
     put_optional(render, "resource", resource);
     put_optional(render, "mode", gdn__edge_mode(render->verdict, edge));
-    if (edge->units != 0) {
-        gdn__jsonout_key(&render->json, "units");
-        gdn__jsonout_integer(&render->json, edge->units);
-    }
+    put_positive(render, "units", edge->units);
     gdn__jsonout_key(&render->json, "waited_ms");
     gdn__jsonout_ms(&render->json, edge->waited_us);
     put_bool(render, "in_flight", edge->in_flight);
     put_bool(render, "queued", edge->queued);
     put_bool(render, "branch", edge->branch);
+    put_positive(render, "waiter_branch", edge->waiter_branch);
+    put_positive(render, "holder_branch", edge->holder_branch);
     gdn__jsonout_close(&render->json, '}');
 }
 

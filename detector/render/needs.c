@@ -62,6 +62,7 @@ static void show_one(struct gdn__textbuf *out, const gdn_verdict *verdict,
         return;
     }
     gdn__show_process(out, verdict, need->process, false);
+    gdn__show_branch(out, need->branch_id);
     if (need->resource != GDN_NONE) {
         gdn__textbuf_add(out, " to release ");
         gdn__show_resource(out, verdict, need->resource);

@@ -19,6 +19,11 @@ void gdn__show_process(struct gdn__textbuf *out, const gdn_verdict *verdict, uin
     gdn__textbuf_add_shown(out, known->label);
 }
 
+void gdn__show_branch(struct gdn__textbuf *out, uint32_t branch_id)
+{
+    if (branch_id != 0) gdn__textbuf_addf(out, " branch %" PRIu32, branch_id);
+}
+
 void gdn__show_resource(struct gdn__textbuf *out, const gdn_verdict *verdict, uint32_t resource)
 {
     char name[GDN_SHOWN_NAME_BYTES];

@@ -10,6 +10,9 @@
 /* Append the name of a process, and behind it its label where that says more. */
 void gdn__show_process(struct gdn__textbuf *out, const gdn_verdict *verdict, uint32_t process,
                        bool with_label);
+/* " branch 2", where a process has several at one node. */
+void gdn__show_branch(struct gdn__textbuf *out, uint32_t branch_id);
+
 void gdn__show_resource(struct gdn__textbuf *out, const gdn_verdict *verdict, uint32_t resource);
 void gdn__show_party(struct gdn__textbuf *out, const gdn_verdict *verdict, uint32_t party);
 

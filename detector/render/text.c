@@ -152,6 +152,7 @@ static void add_cell(struct text *text, const struct gdn_edge *edge, enum column
     switch (column) {
     case COLUMN_WHO:
         gdn__show_process(cell, text->verdict, edge->waiter, true);
+        gdn__show_branch(cell, edge->waiter_branch);
         return;
     case COLUMN_WAITED:
         if (edge->waited_us > 0) gdn__show_duration(cell, edge->waited_us);
@@ -221,6 +222,7 @@ static void add_lock_wait(struct text *text, const struct gdn_edge *edge,
                           : edge->branch ? " held briefly by "
                                          : " held by ");
     gdn__show_process(out, text->verdict, edge->holder, true);
+    gdn__show_branch(out, edge->holder_branch);
     if (!edge->in_flight) return;
     gdn__textbuf_add(out, "   [request in flight ");
     gdn__show_party(out, text->verdict, edge->issuer);
@@ -234,6 +236,7 @@ static void add_direct_wait(struct text *text, const struct gdn_edge *edge)
     struct gdn__textbuf *out = text->out;
     gdn__textbuf_add(out, " for ");
     gdn__show_process(out, text->verdict, edge->holder, true);
+    gdn__show_branch(out, edge->holder_branch);
     if (edge->resource != GDN_NONE) {
         gdn__textbuf_add(out, " to release ");
         gdn__show_resource(out, text->verdict, edge->resource);

@@ -65,11 +65,12 @@ struct gdn_cut_ticket {
 
 struct gdn_cut_holder {
     uint32_t process;
-    uint32_t issuer; /**< Party whose ticket it is. */
-    uint64_t ticket; /**< 0: not numbered (only in hand-written cuts, before loading ends). */
-    uint32_t units;  /**< Of a pool, 1 to its capacity; else 0. */
-    uint8_t mode;    /**< Of a pool without meaning: 0. */
-    bool brief;      /**< Held only until the holder's work at the issuer goes on. */
+    uint32_t issuer;    /**< Party whose ticket it is. */
+    uint64_t ticket;    /**< 0: not numbered (only in hand-written cuts, before loading ends). */
+    uint32_t units;     /**< Of a pool, 1 to its capacity; else 0. */
+    uint32_t branch_id; /**< Which of the process's branches at the issuer. */
+    uint8_t mode;       /**< Of a pool without meaning: 0. */
+    bool brief;         /**< Held only until that branch goes on. */
 };
 
 struct gdn_cut_entry {
@@ -77,9 +78,10 @@ struct gdn_cut_entry {
     uint32_t issuer;
     uint64_t ticket;
     uint64_t waited_us;
-    uint32_t units; /**< As of a holder; so is mode. */
+    uint32_t units; /**< As of a holder; so are the next two. */
+    uint32_t branch_id;
     uint8_t mode;
-    bool brief; /**< Once granted it will be held only until the work at the issuer goes on. */
+    bool brief; /**< Once granted it will be held only until its branch goes on. */
 };
 
 struct gdn_cut_home {
@@ -98,6 +100,7 @@ struct gdn_cut_need {
     uint32_t resource;    /**< PROCESS: the hold it is about, or GDN_NONE. RESOURCE: which. */
     uint32_t home;        /**< GDN_NEED_RESOURCE: party, or GDN_NONE for this node. */
     uint32_t branch;      /**< PROCESS: party whose branch is meant; GDN_NONE: whole process. */
+    uint32_t branch_id;   /**< Which branch there; 0 without one. */
     uint32_t units;       /**< RESOURCE: of a pool, as its writer said; the home's word counts. */
     uint32_t at_least;    /**< GDN_NEED_GROUP. */
     uint32_t child_count; /**< GDN_NEED_GROUP: direct children. */
@@ -113,18 +116,20 @@ struct gdn_cut_wait {
     uint32_t home;     /**< Party; GDN_NONE for a direct wait. */
     uint64_t ticket;
     uint64_t waited_us;
+    uint32_t branch_id; /**< Which of the process's branches at this node waits. */
     uint8_t mode;
     size_t need_first, need_count; /**< Direct waits only: all entries, nested ones too. */
 };
 
 struct gdn_cut_message {
     enum gdn_verb verb;
-    uint32_t process;  /**< GDN_NONE is never used: every lock message names one. */
-    uint32_t resource; /**< GDN_NONE where the verb has none. */
-    uint32_t by;       /**< WAKE: the process that no longer blocks; else GDN_NONE. */
-    uint64_t ticket;   /**< Of the sender (request, release, cancel), of the receiver
-                            (grant, wake); 0: none named. */
-    uint32_t units;    /**< REQUEST: of a pool; 0 means 1 there. */
+    uint32_t process;   /**< GDN_NONE is never used: every lock message names one. */
+    uint32_t resource;  /**< GDN_NONE where the verb has none. */
+    uint32_t by;        /**< WAKE: the process that no longer blocks; else GDN_NONE. */
+    uint64_t ticket;    /**< Of the sender (request, release, cancel), of the receiver
+                             (grant, wake); 0: none named. */
+    uint32_t units;     /**< REQUEST: of a pool; 0 means 1 there. */
+    uint32_t branch_id; /**< REQUEST: which of the process's branches at the sender asks. */
     uint8_t mode;
     uint8_t flags; /**< GDN_REQUEST_*. */
 };

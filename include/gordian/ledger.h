@@ -77,9 +77,10 @@ enum gdn_verb {
 /** A lock message as it travels. Its channel says who is issuer and who is home. */
 struct gdn_message {
     enum gdn_verb verb;
-    uint8_t mode;             /**< REQUEST, GRANT. */
-    uint8_t flags;            /**< REQUEST: GDN_REQUEST_*. */
-    uint32_t units;           /**< REQUEST: as in struct gdn_request. */
+    uint8_t mode;   /**< REQUEST, GRANT. */
+    uint8_t flags;  /**< REQUEST: GDN_REQUEST_*. */
+    uint32_t units; /**< REQUEST: as in struct gdn_request; so is the next. */
+    uint32_t branch_id;
     uint64_t number;          /**< The ticket's. END: 0. WAKE: 0 means any current ticket. */
     gdn_process_id process;   /**< Whose ticket it is. */
     gdn_resource_id resource; /**< REQUEST, GRANT, RELEASE, CANCEL of a lock, WAKE of a lock. */
@@ -96,6 +97,7 @@ struct gdn_request {
     uint8_t flags;   /**< GDN_REQUEST_*. */
     uint64_t cookie; /**< Comes back with the ticket's items. */
     uint32_t units;  /**< Of a pool (0 means 1), which then has no use for mode; 0 of all else. */
+    uint32_t branch_id; /**< Which branch of the process asks; see "Branches" below. */
 };
 
 enum gdn_need_kind {
@@ -123,20 +125,32 @@ struct gdn_need {
     bool branch;           /**< Only until that process's work at this node goes on. */
     bool queued;           /**< Exists only because of queue order. */
     const char *branch_at; /**< The same for its work at the node of that name; NULL: no. Copied. */
+    uint32_t branch_id;    /**< With branch or branch_at: which branch there; else 0. */
     uint32_t at_least;     /**< Of a group; else 0, as the next. */
     uint32_t count;        /**< Direct members of the group. */
 };
 
 static inline struct gdn_need gdn_need_process(gdn_process_id process)
 {
-    struct gdn_need need = {GDN_NEED_PROCESS, process, {{{0}}}, false, false, false, NULL, 0, 0};
+    struct gdn_need need = {GDN_NEED_PROCESS, process, {{{0}}}, false, false, false, NULL, 0, 0, 0};
+    return need;
+}
+
+/** Until the work of @p process at this node goes on that its manager calls @p branch_id. */
+static inline struct gdn_need gdn_need_branch(gdn_process_id process, uint32_t branch_id)
+{
+    struct gdn_need need = gdn_need_process(process);
+    need.branch = true;
+    need.branch_id = branch_id;
     return need;
 }
 
 /** Until @p process gives back what it holds on @p resource: a release in flight meets it. */
 static inline struct gdn_need gdn_need_hold(gdn_process_id process, gdn_resource_id resource)
 {
-    struct gdn_need need = {GDN_NEED_PROCESS, process, resource, true, false, false, NULL, 0, 0};
+    struct gdn_need need = gdn_need_process(process);
+    need.resource = resource;
+    need.has_resource = true;
     return need;
 }
 
@@ -160,6 +174,22 @@ static inline struct gdn_need gdn_need_all(uint32_t count)
 {
     return gdn_need_at_least(count, count);
 }
+
+/** A direct wait. Needs are borrowed until the call returns. */
+struct gdn_wait {
+    gdn_process_id process;
+    const struct gdn_need *needs;
+    size_t count;
+    uint32_t branch_id; /**< Which branch of the process waits; see "Branches". */
+    uint64_t cookie;    /**< Comes back with the ticket's items. */
+};
+
+/* Branches. Where several threads of one process work at one node (parallel workers of a query),
+ * each is a branch of its own: give it a number, and say it in every request and direct wait of
+ * that thread. A brief hold, and a need with `branch`, wait until that branch goes on, which is
+ * when the tickets issued here under that number have been served. 0, for whoever says nothing, is
+ * a number like the others: the branch of a node where each process has one. A process is stuck
+ * when one of its branches is, and an abort ends them all. */
 
 /** What people and victim policies want to know of a process; fixed in a ticket when issued. */
 struct gdn_process_info {
@@ -221,15 +251,14 @@ GDN_API GDN_MUST_USE enum gdn_err gdn_ledger_request(gdn_ledger *ledger, uint32_
                                                      int64_t now_us, uint64_t *number,
                                                      struct gdn_message *out);
 
-/** T waits until @p needs are met, cancels or ends. A wake by a process meets one listing of it,
- *  the first that has not been met, wherever that stands: what is met does not depend on the order
- *  in which wakes of different processes are taken. Copies. GDN_ERR_MEMORY, GDN_ERR_NAME (a
+/** T waits until the wait's needs are met, cancels or ends. A wake by a process meets one listing
+ *  of it, the first that has not been met, wherever that stands: what is met does not depend on the
+ *  order in which wakes of different processes are taken. Copies. GDN_ERR_MEMORY, GDN_ERR_NAME (a
  *  branch_at), GDN_ERR_MISUSE (no needs; a group that asks for none or for more than its members,
- *  or whose members are missing; a resource need), GDN_ERR_LIMIT (tickets_max,
- *  GDN_LEDGER_NEEDS_MAX, GDN_NEEDS_DEPTH_MAX). */
-GDN_API GDN_MUST_USE enum gdn_err gdn_ledger_wait_on(gdn_ledger *ledger, gdn_process_id process,
-                                                     const struct gdn_need *needs, size_t count,
-                                                     uint64_t cookie, int64_t now_us,
+ *  or whose members are missing; a resource need; a branch_id without a branch), GDN_ERR_LIMIT
+ *  (tickets_max, GDN_LEDGER_NEEDS_MAX, GDN_NEEDS_DEPTH_MAX). */
+GDN_API GDN_MUST_USE enum gdn_err gdn_ledger_wait_on(gdn_ledger *ledger,
+                                                     const struct gdn_wait *wait, int64_t now_us,
                                                      uint64_t *number);
 
 /** The home of each message that the next release(process, resource) or end(process) will give, in

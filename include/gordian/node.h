@@ -125,13 +125,12 @@ GDN_API GDN_MUST_USE enum gdn_err gdn_end(gdn_node *node, gdn_process_id process
 GDN_API GDN_MUST_USE enum gdn_err gdn_describe(gdn_node *node, gdn_process_id process,
                                                const struct gdn_process_info *info);
 
-/** For managers with a lock table of their own: T waits for @p needs (all, any, at least k of
- *  processes, nested: struct gdn_need), until gdn_wake() has met them (then WOKEN), gdn_cancel() or
- *  gdn_end(). Copies. GDN_ERR_MISUSE (malformed needs), GDN_ERR_LIMIT (GDN_LEDGER_NEEDS_MAX,
+/** For managers with a lock table of their own: T waits for the wait's needs (all, any, at least k
+ *  of processes, nested: struct gdn_need), until gdn_wake() has met them (then WOKEN), gdn_cancel()
+ *  or gdn_end(). Copies. GDN_ERR_MISUSE (malformed needs), GDN_ERR_LIMIT (GDN_LEDGER_NEEDS_MAX,
  *  GDN_NEEDS_DEPTH_MAX, tickets_max), GDN_ERR_NAME (a branch_at). */
-GDN_API GDN_MUST_USE enum gdn_err gdn_wait_on(gdn_node *node, gdn_process_id process,
-                                              const struct gdn_need *needs, size_t count,
-                                              uint64_t cookie, gdn_ticket *ticket);
+GDN_API GDN_MUST_USE enum gdn_err gdn_wait_on(gdn_node *node, const struct gdn_wait *wait,
+                                              gdn_ticket *ticket);
 
 /** Process @p by no longer blocks T (GDN_ERR_FULL may pass): meets one listing of @p by, the first
  *  not met, in @p ticket (of node ticket.issuer), or, if ticket.number is 0, in the oldest current

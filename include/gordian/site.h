@@ -103,12 +103,7 @@ struct gdn_event {
             gdn_node_id home;
             const struct gdn_request *request;
         } requested;
-        struct {
-            gdn_process_id process;
-            const struct gdn_need *needs;
-            size_t count;
-            uint64_t cookie;
-        } waited_on;
+        struct gdn_wait waited_on;
         struct {
             gdn_process_id process;
             gdn_resource_id resource;

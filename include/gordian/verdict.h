@@ -51,6 +51,8 @@ struct gdn_edge {
     bool in_flight; /**< The request had not arrived at home. */
     bool queued;    /**< The holder only stands before the waiter in the queue, blocked itself. */
     bool branch;    /**< Only until the holder's work at one node goes on. */
+    uint32_t waiter_branch; /**< Which branch of the waiter waits; 0: its node's only one. */
+    uint32_t holder_branch; /**< With branch, which of the holder's must go on; else 0. */
 };
 
 /** The wait to end, so that the abort can be refused when any part has changed: of the process's

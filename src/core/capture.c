@@ -23,6 +23,7 @@ struct saved_holder {
     uint64_t number;
     uint32_t issuer;
     uint32_t units;
+    uint32_t branch_id;
     uint8_t mode;
     bool brief;
 };
@@ -64,6 +65,7 @@ static struct saved_holder saved_from(const struct gdn__entry *entry)
                                  .number = entry->number,
                                  .issuer = entry->account->peer,
                                  .units = entry->units,
+                                 .branch_id = entry->branch_id,
                                  .mode = shown_mode(entry),
                                  .brief = (entry->flags & GDN_REQUEST_BRIEF) != 0};
 }
@@ -116,6 +118,7 @@ static enum gdn_err write_holder(const struct gdn_capture *capture, struct saved
         .issuer = party_of(capture, from.issuer),
         .ticket = from.number,
         .units = from.units,
+        .branch_id = from.branch_id,
         .mode = from.mode,
         .brief = from.brief,
     };
@@ -168,6 +171,7 @@ static enum gdn_err write_entry(const struct gdn_capture *capture, const struct 
         .ticket = from->number,
         .waited_us = waited_since(capture, from->since_us),
         .units = from->units,
+        .branch_id = from->branch_id,
         .mode = shown_mode(from),
         .brief = (from->flags & GDN_REQUEST_BRIEF) != 0,
     };
@@ -225,6 +229,7 @@ static enum gdn_err write_process_need(const struct gdn_capture *capture,
     if (need->process == GDN_NONE) return GDN_ERR_MEMORY;
     if (from->branch || from->branch_at != NULL) {
         need->branch = branch_party(capture, from);
+        need->branch_id = from->branch_id;
         if (need->branch == GDN_NONE) return GDN_ERR_MEMORY;
     }
     if (from->has_resource) {
@@ -273,6 +278,7 @@ static enum gdn_err write_wait(const struct gdn_capture *capture, const struct g
         .home = GDN_NONE,
         .ticket = ticket->number,
         .waited_us = waited_since(capture, ticket->since_us),
+        .branch_id = ticket->branch_id,
         .mode = ticket->mode,
     };
     if (wait.process == GDN_NONE) return GDN_ERR_MEMORY;

@@ -6,8 +6,9 @@
 #define WAITS_LISTED 0x01
 #define OBSERVED     0x02
 
-#define QUEUED 0x01
-#define MET    0x02
+#define QUEUED       0x01
+#define MET          0x02
+#define BRANCH_GIVEN 0x04 /* Of a need: its branch id follows. */
 
 #define INCOMING 0x01
 #define OPEN     0x02
@@ -17,6 +18,7 @@
 #define HOME_BYTES    17
 #define HOLDER_BYTES  22
 #define BRIEF_BIT     0x80 /* Beside an entry's mode, which is below GDN_MODES_MAX. */
+#define BRANCH_BIT    0x40 /* Beside any mode: its branch id follows. */
 #define ENTRY_BYTES   29
 #define WAIT_BYTES    33
 #define NEED_BYTES    30
@@ -46,6 +48,12 @@ static bool get_bool(struct gdn__decoder *decoder)
     return value == 1;
 }
 
+static void put_mode(struct gdn__buffer *out, uint8_t mode, uint32_t branch_id)
+{
+    gdn__put_u8(out, (uint8_t)(mode | (branch_id != 0 ? BRANCH_BIT : 0)));
+    if (branch_id != 0) gdn__put_u32(out, branch_id);
+}
+
 static void put_home(struct gdn__buffer *out, const struct gdn_cut_node *node,
                      const struct gdn_cut_home *home)
 {
@@ -60,7 +68,7 @@ static void put_home(struct gdn__buffer *out, const struct gdn_cut_node *node,
         gdn__put_u32(out, holder->issuer);
         gdn__put_u64(out, holder->ticket);
         gdn__put_u32(out, holder->units);
-        gdn__put_u8(out, holder->mode);
+        put_mode(out, holder->mode, holder->branch_id);
         gdn__put_u8(out, holder->brief);
     }
     for (size_t i = 0; i < home->entry_count; i++) {
@@ -70,23 +78,27 @@ static void put_home(struct gdn__buffer *out, const struct gdn_cut_node *node,
         gdn__put_u64(out, entry->ticket);
         gdn__put_u64(out, entry->waited_us);
         gdn__put_u32(out, entry->units);
-        gdn__put_u8(out, (uint8_t)(entry->mode | (entry->brief ? BRIEF_BIT : 0)));
+        put_mode(out, (uint8_t)(entry->mode | (entry->brief ? BRIEF_BIT : 0)), entry->branch_id);
     }
 }
 
-static uint8_t get_mode(struct gdn__decoder *decoder)
+/* One that is there is not 0: each record has one form. */
+static uint32_t get_branch_id(struct gdn__decoder *decoder)
 {
-    uint8_t mode = gdn__get_u8(&decoder->in);
-    if (mode >= decoder->cut->modes.count) gdn__reader_fail(&decoder->in);
-    return mode;
+    uint32_t branch_id = gdn__get_u32(&decoder->in);
+    if (branch_id == 0) gdn__reader_fail(&decoder->in);
+    return branch_id;
 }
 
-static void get_mode_and_brief(struct gdn__decoder *decoder, struct gdn_cut_entry *entry)
+/* A mode and what its byte says beside it; @p brief NULL: nothing of that. */
+static uint8_t get_mode(struct gdn__decoder *decoder, uint32_t *branch_id, bool *brief)
 {
-    uint8_t both = gdn__get_u8(&decoder->in);
-    entry->brief = (both & BRIEF_BIT) != 0;
-    entry->mode = (uint8_t)(both & ~BRIEF_BIT);
-    if (entry->mode >= decoder->cut->modes.count) gdn__reader_fail(&decoder->in);
+    uint8_t byte = gdn__get_u8(&decoder->in);
+    uint8_t mode = (uint8_t)(byte & ~(BRANCH_BIT | (brief != NULL ? BRIEF_BIT : 0)));
+    if (mode >= decoder->cut->modes.count) gdn__reader_fail(&decoder->in);
+    if (brief != NULL) *brief = (byte & BRIEF_BIT) != 0;
+    *branch_id = (byte & BRANCH_BIT) != 0 ? get_branch_id(decoder) : 0;
+    return mode;
 }
 
 /* Of a pool at least one and at most its capacity; of anything else none. */
@@ -114,7 +126,7 @@ static void get_home(struct gdn__decoder *decoder, uint32_t node)
         holder.issuer = get_index(decoder, cut->party_count);
         holder.ticket = gdn__get_u64(&decoder->in);
         holder.units = get_units(decoder, &home);
-        holder.mode = get_mode(decoder);
+        holder.mode = get_mode(decoder, &holder.branch_id, NULL);
         holder.brief = get_bool(decoder);
         if (!decoder->in.failed)
             gdn__decoder_check(decoder, gdn_cut_add_holder(decoder->cut, node, &holder));
@@ -125,7 +137,7 @@ static void get_home(struct gdn__decoder *decoder, uint32_t node)
         entry.ticket = gdn__get_u64(&decoder->in);
         entry.waited_us = gdn__get_u64(&decoder->in);
         entry.units = get_units(decoder, &home);
-        get_mode_and_brief(decoder, &entry);
+        entry.mode = get_mode(decoder, &entry.branch_id, &entry.brief);
         if (!decoder->in.failed)
             gdn__decoder_check(decoder, gdn_cut_add_entry(decoder->cut, node, &entry));
     }
@@ -139,7 +151,7 @@ static void put_wait(struct gdn__buffer *out, const struct gdn_cut_node *node,
     gdn__put_u32(out, wait->home);
     gdn__put_u64(out, wait->ticket);
     gdn__put_u64(out, wait->waited_us);
-    gdn__put_u8(out, wait->mode);
+    put_mode(out, wait->mode, wait->branch_id);
     gdn__put_u32(out, (uint32_t)wait->need_count);
     for (size_t i = 0; i < wait->need_count; i++) {
         const struct gdn_cut_need *need = &node->needs[wait->need_first + i];
@@ -151,7 +163,9 @@ static void put_wait(struct gdn__buffer *out, const struct gdn_cut_node *node,
         gdn__put_u32(out, need->units);
         gdn__put_u32(out, need->at_least);
         gdn__put_u32(out, need->child_count);
-        gdn__put_u8(out, (uint8_t)((need->queued ? QUEUED : 0) | (need->met ? MET : 0)));
+        gdn__put_u8(out, (uint8_t)((need->queued ? QUEUED : 0) | (need->met ? MET : 0) |
+                                   (need->branch_id != 0 ? BRANCH_GIVEN : 0)));
+        if (need->branch_id != 0) gdn__put_u32(out, need->branch_id);
     }
 }
 
@@ -168,14 +182,17 @@ static struct gdn_cut_need get_need(struct gdn__decoder *decoder)
     need.units = gdn__get_u32(&decoder->in);
     need.at_least = gdn__get_u32(&decoder->in);
     need.child_count = gdn__get_u32(&decoder->in);
-    uint8_t flags = gdn__get_flags(decoder, QUEUED | MET);
+    uint8_t flags = gdn__get_flags(decoder, QUEUED | MET | BRANCH_GIVEN);
     need.queued = (flags & QUEUED) != 0;
     need.met = (flags & MET) != 0;
+    if ((flags & BRANCH_GIVEN) != 0) need.branch_id = get_branch_id(decoder);
     return need;
 }
 
 static bool is_whole_need(const struct gdn_cut_need *need)
 {
+    bool branch = need->kind == GDN_NEED_PROCESS && need->branch != GDN_NONE;
+    if (need->branch_id != 0 && !branch) return false;
     switch (need->kind) {
     case GDN_NEED_PROCESS:
         return need->process != GDN_NONE;
@@ -213,7 +230,7 @@ static void get_wait(struct gdn__decoder *decoder, uint32_t node)
     wait.home = get_index_or_none(decoder, cut->party_count);
     wait.ticket = gdn__get_u64(&decoder->in);
     wait.waited_us = gdn__get_u64(&decoder->in);
-    wait.mode = get_mode(decoder);
+    wait.mode = get_mode(decoder, &wait.branch_id, NULL);
     uint32_t needs = gdn__get_count(&decoder->in, NEED_BYTES);
     if ((wait.resource == GDN_NONE) != (wait.home == GDN_NONE)) gdn__reader_fail(&decoder->in);
     if (wait.resource != GDN_NONE && needs > 0) gdn__reader_fail(&decoder->in);
@@ -239,7 +256,7 @@ static void put_channel(struct gdn__buffer *out, const struct gdn_cut_node *node
         gdn__put_u32(out, message->by);
         gdn__put_u64(out, message->ticket);
         gdn__put_u32(out, message->units);
-        gdn__put_u8(out, message->mode);
+        put_mode(out, message->mode, message->branch_id);
         gdn__put_u8(out, message->flags);
     }
 }
@@ -248,6 +265,7 @@ static void put_channel(struct gdn__buffer *out, const struct gdn_cut_node *node
 static bool is_whole(const struct gdn_cut_message *message)
 {
     if (message->by != GDN_NONE && message->verb != GDN_VERB_WAKE) return false;
+    if (message->branch_id != 0 && message->verb != GDN_VERB_REQUEST) return false;
     if (message->verb == GDN_VERB_END) return message->resource == GDN_NONE;
     bool direct = message->verb == GDN_VERB_CANCEL || message->verb == GDN_VERB_WAKE;
     return direct || message->resource != GDN_NONE;
@@ -264,7 +282,7 @@ static void get_message(struct gdn__decoder *decoder, uint32_t node)
     message.by = get_index_or_none(decoder, cut->process_count);
     message.ticket = gdn__get_u64(&decoder->in);
     message.units = gdn__get_u32(&decoder->in);
-    message.mode = get_mode(decoder);
+    message.mode = get_mode(decoder, &message.branch_id, NULL);
     message.flags = gdn__get_u8(&decoder->in);
     if (!is_whole(&message)) gdn__reader_fail(&decoder->in);
     if (!decoder->in.failed)

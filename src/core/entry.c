@@ -356,6 +356,7 @@ struct gdn__entry *gdn__entry_prepare(struct gdn_ledger *ledger, struct gdn__acc
     gdn__link_init(&entry->place);
     entry->mode = wanted.mode;
     entry->flags = wanted.flags;
+    entry->branch_id = wanted.branch_id;
     if (resource->capacity != 0) entry->units = wanted.units == 0 ? 1 : wanted.units;
     return entry;
 }
@@ -449,6 +450,7 @@ void gdn__entry_rename(struct gdn_ledger *ledger, struct gdn__entry *entry,
     gdn__link_remove(&entry->of_account);
     entry->account = account;
     entry->number = number;
+    entry->branch_id = 0; /* It was a number of the old issuer's. */
     gdn__link_insert(&account->entries, &entry->of_account);
     bool fits =
         gdn__map_put(&ledger->entries, gdn__number_key(account->peer, number), (uintptr_t)entry);

@@ -86,6 +86,7 @@ struct gdn__ticket {
     uint8_t flags;
     uint32_t need_count;     /* 0: not a direct wait. */
     uint32_t unmet_count;    /* Needs of the outermost level that are not met. */
+    uint32_t branch_id;      /* Of its process at this node. */
     struct gdn__need tail[]; /* A direct wait's needs and its names; or a label's characters. */
 };
 
@@ -95,8 +96,9 @@ struct gdn__entry {
     struct gdn__link of_account;
     struct gdn__link place; /* Among the holders or in the queue. */
     uint64_t number;
-    int64_t since_us; /* When it arrived. */
-    uint32_t units;   /* Of a pool, at least 1; else 0. */
+    int64_t since_us;   /* When it arrived. */
+    uint32_t units;     /* Of a pool, at least 1; else 0. */
+    uint32_t branch_id; /* Of its process at the issuer. */
     uint8_t mode;
     uint8_t flags;
     bool held;
@@ -220,6 +222,7 @@ bool gdn__resource_has_units(const struct gdn_ledger *ledger, gdn_resource_id id
 struct gdn__wanted {
     gdn_resource_id resource;
     uint32_t units;
+    uint32_t branch_id;
     uint8_t mode;
     uint8_t flags;
 };

@@ -82,7 +82,8 @@ static enum gdn_err apply_request(struct gdn_ledger *ledger, uint32_t peer,
 
     struct gdn__account *account = gdn__account_open(ledger, message->process, peer);
     if (account == NULL) return GDN_ERR_MEMORY;
-    struct gdn__wanted wanted = {message->resource, message->units, message->mode, message->flags};
+    struct gdn__wanted wanted = {message->resource, message->units, message->branch_id,
+                                 message->mode, message->flags};
     struct gdn__entry *entry = gdn__entry_prepare(ledger, account, wanted);
     if (entry == NULL) {
         gdn__account_settle(ledger, account);

@@ -31,6 +31,7 @@ static void fill_from_request(struct gdn__ticket *ticket, const struct gdn_reque
     ticket->mode = request->mode;
     ticket->flags = request->flags;
     ticket->cookie = request->cookie;
+    ticket->branch_id = request->branch_id;
     bool waits = (request->flags & GDN_REQUEST_NO_WAIT) == 0;
     ticket->state = waits ? GDN__TICKET_WAITING : GDN__TICKET_ASKING;
     if (request->label != NULL) {
@@ -55,7 +56,8 @@ static enum gdn_err check_request(const struct gdn_ledger *ledger, uint32_t home
 static enum gdn_err prepare_own_entry(struct gdn_ledger *ledger, struct gdn__ticket *ticket,
                                       uint32_t units, struct gdn__entry **entry)
 {
-    struct gdn__wanted wanted = {ticket->resource, units, ticket->mode, ticket->flags};
+    struct gdn__wanted wanted = {ticket->resource, units, ticket->branch_id, ticket->mode,
+                                 ticket->flags};
     struct gdn__entry *prepared = gdn__entry_prepare(ledger, ticket->account, wanted);
     if (prepared == NULL) return GDN_ERR_MEMORY;
     if (ticket->state == GDN__TICKET_ASKING && !gdn__entry_would_be_free(ledger, prepared)) {
@@ -96,6 +98,7 @@ enum gdn_err gdn_ledger_request(gdn_ledger *ledger, uint32_t home,
         out->mode = ticket->mode;
         out->flags = ticket->flags;
         out->units = request->units;
+        out->branch_id = request->branch_id;
     }
     return GDN_OK;
 
@@ -106,16 +109,15 @@ settle_account:
     return err;
 }
 
-enum gdn_err gdn_ledger_wait_on(gdn_ledger *ledger, gdn_process_id process,
-                                const struct gdn_need *needs, size_t count, uint64_t cookie,
-                                int64_t now_us, uint64_t *number)
+enum gdn_err gdn_ledger_wait_on(gdn_ledger *ledger, const struct gdn_wait *wait, int64_t now_us,
+                                uint64_t *number)
 {
     size_t tail_bytes;
-    enum gdn_err err = gdn__needs_check(needs, count, &tail_bytes);
+    enum gdn_err err = gdn__needs_check(wait->needs, wait->count, &tail_bytes);
     if (err != GDN_OK) return err;
     if (gdn__ledger_is_full(ledger, 1)) return GDN_ERR_LIMIT;
 
-    struct gdn__account *account = gdn__account_open(ledger, process, 0);
+    struct gdn__account *account = gdn__account_open(ledger, wait->process, 0);
     if (account == NULL) return GDN_ERR_MEMORY;
     struct gdn__ticket *ticket = gdn__ticket_prepare(ledger, account, tail_bytes);
     if (ticket == NULL) {
@@ -123,8 +125,9 @@ enum gdn_err gdn_ledger_wait_on(gdn_ledger *ledger, gdn_process_id process,
         return GDN_ERR_MEMORY;
     }
 
-    gdn__needs_copy(ticket, needs, count);
-    ticket->cookie = cookie;
+    gdn__needs_copy(ticket, wait->needs, wait->count);
+    ticket->cookie = wait->cookie;
+    ticket->branch_id = wait->branch_id;
     ticket->state = GDN__TICKET_WAITING;
     gdn__ticket_issue(ledger, ticket, now_us);
     *number = ticket->number;

@@ -40,9 +40,8 @@ bool gdn__nesting_is_complete(const struct gdn__nesting *nesting)
 static enum gdn_err check_group(struct gdn__nesting *nesting, const struct gdn_need *group,
                                 uint32_t index)
 {
-    if (group->has_resource || group->branch || group->queued || group->branch_at != NULL) {
-        return GDN_ERR_MISUSE;
-    }
+    bool branch = group->branch || group->branch_at != NULL || group->branch_id != 0;
+    if (group->has_resource || group->queued || branch) return GDN_ERR_MISUSE;
     if (group->at_least == 0 || group->at_least > group->count) return GDN_ERR_MISUSE;
     return gdn__nesting_open(nesting, index, group->count) ? GDN_OK : GDN_ERR_LIMIT;
 }
@@ -50,6 +49,7 @@ static enum gdn_err check_group(struct gdn__nesting *nesting, const struct gdn_n
 static enum gdn_err check_process(const struct gdn_need *need, size_t *text_bytes)
 {
     if (need->at_least != 0 || need->count != 0) return GDN_ERR_MISUSE;
+    if (need->branch_id != 0 && !need->branch && need->branch_at == NULL) return GDN_ERR_MISUSE;
     if (need->branch_at == NULL) return GDN_OK;
     if (!gdn_name_is_valid(need->branch_at)) return GDN_ERR_NAME;
     *text_bytes += strlen(need->branch_at) + 1;

@@ -147,6 +147,7 @@ static enum gdn_err add_message(struct gdn__snapshot *snapshot, const struct gdn
     struct gdn_cut_message added = {.verb = message->verb,
                                     .ticket = message->number,
                                     .units = message->units,
+                                    .branch_id = message->branch_id,
                                     .mode = message->mode,
                                     .flags = message->flags};
     added.process = gdn_cut_process(cut, message->process, NULL);

@@ -119,9 +119,8 @@ static enum gdn_err request(gdn_site *site, gdn_node_id home, const struct gdn_r
 static enum gdn_err wait_on(gdn_site *site, const struct gdn_event *event, gdn_ticket *ticket)
 {
     uint64_t number;
-    enum gdn_err err = gdn_ledger_wait_on(site->ledger, event->as.waited_on.process,
-                                          event->as.waited_on.needs, event->as.waited_on.count,
-                                          event->as.waited_on.cookie, site->now_us, &number);
+    enum gdn_err err =
+        gdn_ledger_wait_on(site->ledger, &event->as.waited_on, site->now_us, &number);
     if (err != GDN_OK) return err;
     *ticket = own_ticket(site, number);
     return GDN_OK;

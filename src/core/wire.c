@@ -164,7 +164,8 @@ bool gdn__get_open(const struct gdn__record *record, struct gdn__open *open)
 
 /* ---- Lock messages: the verb says which fields follow ---- */
 
-#define HAS_UNITS 0x08 /* In the flags of a request: its units follow. */
+#define HAS_UNITS  0x08 /* In the flags of a request: its units follow. */
+#define HAS_BRANCH 0x10 /* The same of its branch id, behind the units. */
 
 static bool names_resource(enum gdn_verb verb)
 {
@@ -173,15 +174,30 @@ static bool names_resource(enum gdn_verb verb)
 
 void gdn__put_lock(struct gdn__buffer *out, const struct gdn_message *message)
 {
+    uint8_t flags = message->flags;
+    if (message->units != 0) flags |= HAS_UNITS;
+    if (message->branch_id != 0) flags |= HAS_BRANCH;
     gdn__put_u8(out, (uint8_t)message->verb);
     gdn__put_u8(out, message->mode);
-    gdn__put_u8(out, (uint8_t)(message->flags | (message->units != 0 ? HAS_UNITS : 0)));
+    gdn__put_u8(out, flags);
     gdn__put_u8(out, 0);
     gdn__put_u64(out, message->number);
     gdn__put_id(out, message->process.id);
     if (names_resource(message->verb)) gdn__put_id(out, message->resource.id);
     if (message->verb == GDN_VERB_WAKE) gdn__put_id(out, message->by.id);
     if (message->units != 0) gdn__put_u32(out, message->units);
+    if (message->branch_id != 0) gdn__put_u32(out, message->branch_id);
+}
+
+/* What a flag of the request says is there; it would not be if it were 0, for each message has one
+ * form. */
+static uint32_t get_optional(struct gdn__reader *in, struct gdn_message *message, uint8_t flag)
+{
+    if (message->verb != GDN_VERB_REQUEST || (message->flags & flag) == 0) return 0;
+    message->flags &= (uint8_t)~flag;
+    uint32_t value = gdn__get_u32(in);
+    if (value == 0) gdn__reader_fail(in);
+    return value;
 }
 
 bool gdn__get_lock(const struct gdn__record *record, struct gdn_message *message)
@@ -197,11 +213,8 @@ bool gdn__get_lock(const struct gdn__record *record, struct gdn_message *message
     message->process.id = gdn__get_id(&in);
     if (names_resource(message->verb)) message->resource.id = gdn__get_id(&in);
     if (message->verb == GDN_VERB_WAKE) message->by.id = gdn__get_id(&in);
-    if (message->verb == GDN_VERB_REQUEST && (message->flags & HAS_UNITS) != 0) {
-        message->flags &= (uint8_t)~HAS_UNITS;
-        message->units = gdn__get_u32(&in);
-        if (message->units == 0) gdn__reader_fail(&in); /* One form for each message. */
-    }
+    message->units = get_optional(&in, message, HAS_UNITS);
+    message->branch_id = get_optional(&in, message, HAS_BRANCH);
     return gdn__reader_done(&in) && message->mode < GDN_MODES_MAX;
 }
 

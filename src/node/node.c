@@ -482,15 +482,11 @@ enum gdn_err gdn_describe(gdn_node *node, gdn_process_id process,
     return verb(node, event, &actions);
 }
 
-enum gdn_err gdn_wait_on(gdn_node *node, gdn_process_id process, const struct gdn_need *needs,
-                         size_t count, uint64_t cookie, gdn_ticket *ticket)
+enum gdn_err gdn_wait_on(gdn_node *node, const struct gdn_wait *wait, gdn_ticket *ticket)
 {
     struct gdn_actions actions;
     struct gdn_event event = {.type = GDN_EVENT_WAITED_ON};
-    event.as.waited_on.process = process;
-    event.as.waited_on.needs = needs;
-    event.as.waited_on.count = count;
-    event.as.waited_on.cookie = cookie;
+    event.as.waited_on = *wait;
     enum gdn_err err = verb(node, event, &actions);
     if (err == GDN_OK) *ticket = actions.ticket;
     return err;

@@ -230,7 +230,8 @@ static gdn_node *open_waiting_node(const struct service *service)
     struct gdn_need need = {.process = gdn_process_named("T1")};
     assert_int_equal(gdn_node_open(&options, &node, why, sizeof why), GDN_OK);
     assert_int_equal(gdn_describe(node, need.process, &info), GDN_OK);
-    assert_int_equal(gdn_wait_on(node, need.process, &need, 1, 0, &ticket), GDN_OK);
+    struct gdn_wait wait = {.process = need.process, .needs = &need, .count = 1};
+    assert_int_equal(gdn_wait_on(node, &wait, &ticket), GDN_OK);
     return node;
 }
 

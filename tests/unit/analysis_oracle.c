@@ -115,6 +115,17 @@ static bool ended_by_mail(const struct world *w, const struct world_wait *wait)
 
 /* ---- Tickets ---- */
 
+/* A process's branches: threads at nodes. */
+static int branch_at(int node, uint32_t branch_id)
+{
+    return 2 * node + (int)branch_id;
+}
+
+static int branch_of(int node, uint64_t ticket)
+{
+    return branch_at(node, world_branch_id(ticket));
+}
+
 int oracle_find(const struct oracle *o, int node, uint64_t number)
 {
     for (int t = 0; t < o->ticket_count; t++) {
@@ -127,8 +138,12 @@ static void add_ticket(struct oracle *o, int process, int node, uint64_t number,
                        bool direct)
 {
     assert_true(o->ticket_count < THINGS * 2);
-    o->tickets[o->ticket_count++] = (struct oracle_ticket){
-        .process = process, .node = node, .number = number, .wait = wait, .direct = direct};
+    o->tickets[o->ticket_count++] = (struct oracle_ticket){.process = process,
+                                                           .node = node,
+                                                           .branch = branch_of(node, number),
+                                                           .number = number,
+                                                           .wait = wait,
+                                                           .direct = direct};
     o->waiting[process] = true;
 }
 
@@ -270,14 +285,15 @@ static void add_own_blockers(const struct world *w, struct line *line, int resou
         if (hold->process == p->process || !gdn_modes_conflict(&w->modes, p->mode, hold->mode))
             continue;
         if (!is_certain_hold(w, hold)) continue;
-        int branch = hold->brief ? hold->issuer : NOWHERE;
+        int branch = hold->brief ? branch_of(hold->issuer, hold->ticket) : NOWHERE;
         p->blockers[p->blocker_count++] = (struct oracle_blocker){hold->process, branch, false};
     }
     for (int j = 0; j < at; j++) {
         const struct place *e = &line->places[j];
         if (e->process == p->process || !gdn_modes_conflict(&w->modes, p->mode, e->mode)) continue;
         if (!is_seen_by(w, line, resource, at, j)) continue;
-        int branch = (e->flags & GDN_REQUEST_BRIEF) != 0 ? e->issuer : NOWHERE;
+        bool brief = (e->flags & GDN_REQUEST_BRIEF) != 0;
+        int branch = brief ? branch_of(e->issuer, e->ticket) : NOWHERE;
         bool queued = e->blocker_count > 0;
         p->blockers[p->blocker_count++] = (struct oracle_blocker){e->process, branch, queued};
     }
@@ -411,16 +427,25 @@ static bool met_by_mail(const struct world *w, const struct world_wait *wait, in
     return earlier < wakes_for(w, wait, need->process);
 }
 
-/* ---- Satisfaction: free[p][n] says that p's branch at n goes on ---- */
+/* ---- Satisfaction: free[p][b] says that p's branch b goes on ---- */
 
 struct freedom {
-    bool branch[PROCESSES][NODES];
+    bool branch[PROCESSES][BRANCHES];
 };
 
 static bool goes_on(const struct freedom *f, int process, int branch)
 {
     const bool *of = f->branch[process];
-    return branch != NOWHERE ? of[branch] : of[0] && of[1] && of[2];
+    if (branch != NOWHERE) return of[branch];
+    bool all = true;
+    for (int b = 0; b < BRANCHES; b++) all = all && of[b];
+    return all;
+}
+
+/* The branch that a need on a process means. */
+static int branch_needed(const struct world_need *need)
+{
+    return need->branch == NOWHERE ? NOWHERE : branch_at(need->branch, need->branch_id);
 }
 
 /* Reads one need and its children; *index moves behind them. */
@@ -430,7 +455,7 @@ static bool is_met(const struct world *w, const struct world_wait *wait, const s
     int at = (*index)++;
     const struct world_need *need = &wait->needs[at];
     if (need->kind == GDN_NEED_PROCESS) {
-        return met_by_mail(w, wait, at) || goes_on(f, need->process, need->branch);
+        return met_by_mail(w, wait, at) || goes_on(f, need->process, branch_needed(need));
     }
     uint32_t met = 0;
     for (uint32_t i = 0; i < need->children; i++) met += is_met(w, wait, f, index);
@@ -462,15 +487,15 @@ static void find_stuck(struct oracle *o)
     for (bool changed = true; changed;) {
         changed = false;
         for (int p = 0; p < PROCESSES; p++) {
-            for (int n = 0; n < NODES; n++) {
-                if (f.branch[p][n]) continue;
+            for (int b = 0; b < BRANCHES; b++) {
+                if (f.branch[p][b]) continue;
                 bool held_up = false;
                 for (int t = 0; t < o->ticket_count; t++) {
-                    bool of_branch = o->tickets[t].process == p && o->tickets[t].node == n;
+                    bool of_branch = o->tickets[t].process == p && o->tickets[t].branch == b;
                     if (of_branch && !is_served(o, t, &f)) held_up = true;
                 }
                 if (held_up) continue;
-                f.branch[p][n] = changed = true;
+                f.branch[p][b] = changed = true;
             }
         }
     }
@@ -485,7 +510,7 @@ static void try_every_set(const struct oracle *o)
     for (unsigned set = 0; set < 1u << PROCESSES; set++) {
         struct freedom f;
         for (int p = 0; p < PROCESSES; p++) {
-            for (int n = 0; n < NODES; n++) f.branch[p][n] = (set >> p & 1) == 0;
+            for (int b = 0; b < BRANCHES; b++) f.branch[p][b] = (set >> p & 1) == 0;
         }
         unsigned held_up = 0;
         for (int t = 0; t < o->ticket_count; t++) {
@@ -509,7 +534,7 @@ uint64_t oracle_served(const struct oracle *o, uint64_t tickets, unsigned gone)
         for (int t = 0; t < o->ticket_count; t++) {
             bool removed = (gone >> o->tickets[t].process & 1) != 0;
             bool open = (served >> t & 1) == 0 && !removed;
-            if (open) f.branch[o->tickets[t].process][o->tickets[t].node] = false;
+            if (open) f.branch[o->tickets[t].process][o->tickets[t].branch] = false;
         }
         for (int t = 0; t < o->ticket_count; t++) {
             if ((served >> t & 1) != 0 || !is_served(o, t, &f)) continue;
@@ -552,7 +577,8 @@ static void list_direct_blockers(struct oracle *o, int ticket)
     for (int i = 0; i < wait->need_count; i++) {
         const struct world_need *need = &wait->needs[i];
         if (need->kind != GDN_NEED_PROCESS || met_by_mail(o->world, wait, i)) continue;
-        add_blocker(o, ticket, (struct oracle_blocker){need->process, need->branch, need->queued});
+        struct oracle_blocker blocker = {need->process, branch_needed(need), need->queued};
+        add_blocker(o, ticket, blocker);
     }
 }
 
@@ -565,7 +591,7 @@ static void find_cores(struct oracle *o)
             const struct oracle_ticket *to = &o->tickets[u];
             for (int i = 0; to->stuck && i < from->blocker_count; i++) {
                 const struct oracle_blocker *b = &from->blockers[i];
-                bool of_branch = b->branch == NOWHERE || b->branch == to->node;
+                bool of_branch = b->branch == NOWHERE || b->branch == to->branch;
                 if (b->process == to->process && of_branch) from->next[u] = true;
             }
         }

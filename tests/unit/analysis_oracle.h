@@ -8,14 +8,14 @@
 
 #define BLOCKERS 512
 
-/* "That ticket waits for that process", or for its branch at one node. */
+/* "That ticket waits for that process", or for one of its branches. */
 struct oracle_blocker {
-    int process, branch; /* branch NOWHERE: the whole process. */
+    int process, branch; /* branch: below BRANCHES; NOWHERE: the whole process. */
     bool queued;
 };
 
 struct oracle_ticket {
-    int process, node;
+    int process, node, branch;
     uint64_t number;
     int wait; /* In the world's waits[]; NOWHERE: only its home knows it. */
     bool direct;

@@ -41,9 +41,10 @@ static void put_deadlock(struct analysis_print *print, const gdn_verdict *verdic
     for (size_t i = 0; i < d->witness_count; i++) {
         const struct gdn_edge *e = &d->witness[i];
         put_process(print, verdict, e->waiter);
-        put(print, "-%s/%" PRIu64 "-%s-m%d-%d%d%d-", cut->parties[e->issuer].name, e->ticket,
+        put(print, "%" PRIu32 "-%s/%" PRIu64 "-%s-m%d-%d%d%d%" PRIu32 "-", e->waiter_branch,
+            cut->parties[e->issuer].name, e->ticket,
             e->resource == GDN_NONE ? "" : cut->resources[e->resource].label, e->mode, e->in_flight,
-            e->queued, e->branch);
+            e->queued, e->branch, e->holder_branch);
         put_process(print, verdict, e->holder);
     }
     put(print, "\nvictims");

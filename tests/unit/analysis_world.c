@@ -193,6 +193,7 @@ static void make_need(struct world *w, uint64_t *seed, struct world_wait *wait, 
                             .resource = chance(seed, 30) ? world_below(seed, RESOURCES) : NOWHERE,
                             .branch = chance(seed, 20) ? world_below(seed, NODES) : NOWHERE,
                             .queued = chance(seed, 20)};
+    if (need->branch != NOWHERE) need->branch_id = (uint32_t)world_below(seed, 2);
 }
 
 static void make_direct_wait(struct world *w, uint64_t *seed, bool any)
@@ -309,6 +310,7 @@ static void emit_home(struct emission *e, uint32_t node, int r)
         struct gdn_cut_holder holder = {.process = e->process[hold->process],
                                         .issuer = e->party[hold->issuer],
                                         .ticket = hold->ticket,
+                                        .branch_id = world_branch_id(hold->ticket),
                                         .mode = hold->mode,
                                         .brief = hold->brief};
         must(gdn_cut_add_holder(e->cut, node, &holder));
@@ -319,6 +321,7 @@ static void emit_home(struct emission *e, uint32_t node, int r)
         struct gdn_cut_entry entry = {.process = e->process[queued->process],
                                       .issuer = e->party[queued->issuer],
                                       .ticket = queued->ticket,
+                                      .branch_id = world_branch_id(queued->ticket),
                                       .mode = queued->mode};
         must(gdn_cut_add_entry(e->cut, node, &entry));
     }
@@ -332,6 +335,7 @@ static void emit_wait(struct emission *e, uint32_t node, const struct world_wait
                                   .home = direct ? GDN_NONE
                                                  : e->party[e->world->home_of[wait->resource]],
                                   .ticket = wait->ticket,
+                                  .branch_id = world_branch_id(wait->ticket),
                                   .mode = wait->mode};
     must(gdn_cut_add_wait(e->cut, node, &listed));
     for (int i = 0; i < wait->need_count; i++) {
@@ -343,6 +347,7 @@ static void emit_wait(struct emission *e, uint32_t node, const struct world_wait
             .resource = leaf && need->resource != NOWHERE ? e->resource[need->resource] : GDN_NONE,
             .home = GDN_NONE,
             .branch = leaf && need->branch != NOWHERE ? e->party[need->branch] : GDN_NONE,
+            .branch_id = need->branch_id,
             .at_least = need->at_least,
             .child_count = need->children,
             .queued = need->queued};
@@ -365,6 +370,7 @@ static void emit_channel(struct emission *e, uint32_t node, int from, int to)
             .resource = sent->resource == NOWHERE ? GDN_NONE : e->resource[sent->resource],
             .by = sent->by == NOWHERE ? GDN_NONE : e->process[sent->by],
             .ticket = sent->ticket,
+            .branch_id = sent->verb == GDN_VERB_REQUEST ? world_branch_id(sent->ticket) : 0,
             .mode = sent->mode,
             .flags = sent->flags};
         must(gdn_cut_add_message(e->cut, node, &message));

@@ -12,6 +12,7 @@
 #define THINGS    32 /* Most records of one kind. */
 #define NEEDS     12 /* Most needs of one direct wait. */
 #define NOWHERE   (-1)
+#define BRANCHES  (2 * NODES) /* A process works in two threads at each node. */
 
 struct world_hold {
     int resource, process, issuer;
@@ -29,6 +30,7 @@ struct world_entry {
 struct world_need {
     enum gdn_need_kind kind;
     int process, resource, branch; /* NOWHERE: none. */
+    uint32_t branch_id;            /* Of branch. */
     bool queued;
     uint32_t at_least, children;
 };
@@ -66,6 +68,12 @@ struct world {
     struct world_message messages[THINGS]; /* In channel order. */
     int message_count;
 };
+
+/* A third of the tickets is of the second thread. */
+static inline uint32_t world_branch_id(uint64_t ticket)
+{
+    return ticket % 3 == 0 ? 1 : 0;
+}
 
 uint64_t world_random(uint64_t *seed);
 int world_below(uint64_t *seed, int limit);

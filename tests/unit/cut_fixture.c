@@ -41,9 +41,16 @@ static bool add_homes(gdn_cut *cut, uint32_t node)
         .process = 2, .issuer = 1, .ticket = 77, .units = 3, .mode = 2, .brief = true};
     struct gdn_cut_holder of_lock = holder;
     struct gdn_cut_holder other = {.process = 0, .issuer = 0, .ticket = 78, .mode = 1};
-    struct gdn_cut_entry entry = {
-        .process = 1, .issuer = 2, .ticket = 79, .waited_us = 5000, .units = 1, .mode = 1};
+    struct gdn_cut_entry entry = {.process = 1,
+                                  .issuer = 2,
+                                  .ticket = 79,
+                                  .waited_us = 5000,
+                                  .units = 1,
+                                  .branch_id = 6,
+                                  .mode = 1,
+                                  .brief = true};
     of_lock.units = 0;
+    of_lock.branch_id = 5;
     return gdn_cut_add_home(cut, node, &ordered) == GDN_OK &&
            gdn_cut_add_holder(cut, node, &holder) == GDN_OK &&
            gdn_cut_add_entry(cut, node, &entry) == GDN_OK &&
@@ -55,8 +62,13 @@ static bool add_homes(gdn_cut *cut, uint32_t node)
 /* A lock's wait, and a direct one: T1, and 1 of (T2's branch, 2 of (r2 at n2, T3 about r1)). */
 static bool add_waits(gdn_cut *cut, uint32_t node)
 {
-    struct gdn_cut_wait lock = {
-        .process = 0, .resource = 1, .home = 1, .ticket = 81, .waited_us = 6000, .mode = 2};
+    struct gdn_cut_wait lock = {.process = 0,
+                                .resource = 1,
+                                .home = 1,
+                                .ticket = 81,
+                                .waited_us = 6000,
+                                .branch_id = UINT32_MAX,
+                                .mode = 2};
     struct gdn_cut_wait direct = {
         .process = 1, .resource = GDN_NONE, .home = GDN_NONE, .ticket = 82, .waited_us = 7000};
     struct gdn_cut_need any = {.kind = GDN_NEED_GROUP, .at_least = 1, .child_count = 2};
@@ -71,6 +83,7 @@ static bool add_waits(gdn_cut *cut, uint32_t node)
     resource.units = 2;
     about.home = about.branch = GDN_NONE;
     branch.resource = branch.home = GDN_NONE;
+    branch.branch_id = 1;
     branch.met = true;
     whole.resource = whole.home = whole.branch = GDN_NONE;
     const struct gdn_cut_need *needs[] = {&whole, &any, &branch, &both, &resource, &about};
@@ -89,12 +102,12 @@ static bool add_channels(gdn_cut *cut, uint32_t node)
         .peer = 1, .incoming = true, .open = true, .counted = true, .count = 3, .untagged = 2};
     struct gdn_cut_channel unknown = {.peer = 2, .incoming = true};
     struct gdn_cut_message messages[] = {
-        {GDN_VERB_REQUEST, 0, 1, GDN_NONE, 91, 0, 2, GDN_REQUEST_BRIEF},
-        {GDN_VERB_GRANT, 1, 0, GDN_NONE, 92, 5, 1, 0},
-        {GDN_VERB_RELEASE, 2, 0, GDN_NONE, 93, 0, 0, 0},
-        {GDN_VERB_CANCEL, 0, GDN_NONE, GDN_NONE, 94, 0, 0, 0},
-        {GDN_VERB_END, 1, GDN_NONE, GDN_NONE, 0, 0, 0, 0},
-        {GDN_VERB_WAKE, 2, GDN_NONE, 0, 95, 0, 0, 0},
+        {GDN_VERB_REQUEST, 0, 1, GDN_NONE, 91, 0, 8, 2, GDN_REQUEST_BRIEF},
+        {GDN_VERB_GRANT, 1, 0, GDN_NONE, 92, 5, 0, 1, 0},
+        {GDN_VERB_RELEASE, 2, 0, GDN_NONE, 93, 0, 0, 0, 0},
+        {GDN_VERB_CANCEL, 0, GDN_NONE, GDN_NONE, 94, 0, 0, 0, 0},
+        {GDN_VERB_END, 1, GDN_NONE, GDN_NONE, 0, 0, 0, 0, 0},
+        {GDN_VERB_WAKE, 2, GDN_NONE, 0, 95, 0, 0, 0, 0},
     };
     if (gdn_cut_add_channel(cut, node, &out) != GDN_OK) return false;
     if (gdn_cut_add_channel(cut, node, &in) != GDN_OK) return false;
@@ -201,6 +214,7 @@ static void assert_same_homes(const struct gdn_cut_node *a, const struct gdn_cut
         SAME(issuer);
         SAME(ticket);
         SAME(units);
+        SAME(branch_id);
         SAME(mode);
         SAME(brief);
     }
@@ -212,7 +226,9 @@ static void assert_same_homes(const struct gdn_cut_node *a, const struct gdn_cut
         SAME(ticket);
         SAME(waited_us);
         SAME(units);
+        SAME(branch_id);
         SAME(mode);
+        SAME(brief);
     }
 }
 
@@ -226,6 +242,7 @@ static void assert_same_waits(const struct gdn_cut_node *a, const struct gdn_cut
         SAME(home);
         SAME(ticket);
         SAME(waited_us);
+        SAME(branch_id);
         SAME(mode);
         SAME(need_first);
         SAME(need_count);
@@ -238,6 +255,7 @@ static void assert_same_waits(const struct gdn_cut_node *a, const struct gdn_cut
         SAME(resource);
         SAME(home);
         SAME(branch);
+        SAME(branch_id);
         SAME(units);
         SAME(at_least);
         SAME(child_count);
@@ -269,6 +287,7 @@ static void assert_same_channels(const struct gdn_cut_node *a, const struct gdn_
         SAME(by);
         SAME(ticket);
         SAME(units);
+        SAME(branch_id);
         SAME(mode);
         SAME(flags);
     }

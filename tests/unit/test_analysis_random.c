@@ -156,10 +156,14 @@ static bool is_real(const struct gdn_edge *edge, int ticket, int holder)
     for (int i = 0; i < t->blocker_count; i++) {
         const struct oracle_blocker *b = &t->blockers[i];
         if (b->process != holder) continue;
-        real |= b->queued == edge->queued && (b->branch != NOWHERE) == edge->branch;
+        bool same_branch = b->branch == NOWHERE
+                               ? !edge->branch && edge->holder_branch == 0
+                               : edge->branch && b->branch % 2 == (int)edge->holder_branch;
+        real |= b->queued == edge->queued && same_branch;
         lasting |= !b->queued && b->branch == NOWHERE;
     }
-    return real && !(lasting && edge->queued);
+    bool of_waiter = edge->waiter_branch == (uint32_t)(t->branch % 2);
+    return real && of_waiter && !(lasting && edge->queued);
 }
 
 static size_t shortest_cycle(uint64_t core)

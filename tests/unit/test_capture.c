@@ -97,7 +97,8 @@ static void direct_waits_are_recorded_with_their_unmet_needs(void **state)
         {.process = P("C"), .has_resource = true, .resource = R("r"), .queued = true},
     };
     uint64_t number;
-    assert_ok(gdn_ledger_wait_on(world->ledger, P("T"), needs, 3, 0, 0, &number));
+    struct gdn_wait wait = {.process = P("T"), .needs = needs, .count = 3};
+    assert_ok(gdn_ledger_wait_on(world->ledger, &wait, 0, &number));
     struct gdn_message wake = message(GDN_VERB_WAKE, "T", "", number);
     wake.by = P("B");
     arrive(world->ledger, 3, wake);

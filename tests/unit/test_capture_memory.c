@@ -52,7 +52,8 @@ static void fill(gdn_ledger *ledger)
                                gdn_need_process(P("B"))};
     needs[2].branch_at = "n5";
     uint64_t number;
-    assert_ok(gdn_ledger_wait_on(ledger, P("T3"), needs, 3, 0, 0, &number));
+    struct gdn_wait wait = {.process = P("T3"), .needs = needs, .count = 3};
+    assert_ok(gdn_ledger_wait_on(ledger, &wait, 0, &number));
 }
 
 static enum gdn_err record_all(gdn_ledger *ledger, gdn_cut *cut)

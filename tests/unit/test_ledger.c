@@ -318,9 +318,9 @@ static void step_wait_on(void)
         needs[i].process = process_id(r->needs[i]);
     }
     uint64_t number;
-    gdn_process_id process = process_id(r->process);
-    check(&model,
-          gdn_ledger_wait_on(ledger, process, needs, r->need_count, 0, 0, &number) == GDN_OK);
+    struct gdn_wait wait = {
+        .process = process_id(r->process), .needs = needs, .count = r->need_count};
+    check(&model, gdn_ledger_wait_on(ledger, &wait, 0, &number) == GDN_OK);
     check(&model, number == r->number);
 }
 

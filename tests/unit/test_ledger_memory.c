@@ -108,7 +108,8 @@ static enum gdn_err do_wait_on(gdn_ledger *ledger)
                                 gdn_need_process(P("C"))};
     needs[0].branch_at = "n2";
     uint64_t number;
-    return gdn_ledger_wait_on(ledger, P("new"), needs, 4, 0, 0, &number);
+    struct gdn_wait wait = {.process = P("new"), .needs = needs, .count = 4};
+    return gdn_ledger_wait_on(ledger, &wait, 0, &number);
 }
 
 static enum gdn_err do_describe(gdn_ledger *ledger)

@@ -22,7 +22,8 @@ static uint64_t wait_on(gdn_ledger *ledger, const char *process, size_t count,
     struct gdn_need needs[8] = {0};
     for (size_t i = 0; i < count; i++) needs[i].process = P(on[i]);
     uint64_t number = 0;
-    assert_ok(gdn_ledger_wait_on(ledger, P(process), needs, count, 42, 0, &number));
+    struct gdn_wait wait = {.process = P(process), .needs = needs, .count = count, .cookie = 42};
+    assert_ok(gdn_ledger_wait_on(ledger, &wait, 0, &number));
     return number;
 }
 
@@ -106,11 +107,11 @@ static void needs_are_limited(void **state)
 {
     gdn_ledger *ledger = *state;
     static struct gdn_need needs[GDN_LEDGER_NEEDS_MAX + 1];
+    struct gdn_wait wait = {.process = P("T"), .needs = needs, .count = GDN_LEDGER_NEEDS_MAX + 1};
     uint64_t number;
-    assert_int_equal(
-        gdn_ledger_wait_on(ledger, P("T"), needs, GDN_LEDGER_NEEDS_MAX + 1, 0, 0, &number),
-        GDN_ERR_LIMIT);
-    assert_ok(gdn_ledger_wait_on(ledger, P("T"), needs, GDN_LEDGER_NEEDS_MAX, 0, 0, &number));
+    assert_int_equal(gdn_ledger_wait_on(ledger, &wait, 0, &number), GDN_ERR_LIMIT);
+    wait.count--;
+    assert_ok(gdn_ledger_wait_on(ledger, &wait, 0, &number));
 }
 
 /* ---- Lost peers ---- */

@@ -20,7 +20,8 @@ static int free_ledger(void **state)
 static uint64_t wait_on(gdn_ledger *ledger, const struct gdn_need *needs, size_t count)
 {
     uint64_t number = 0;
-    assert_ok(gdn_ledger_wait_on(ledger, P("T"), needs, count, 42, 0, &number));
+    struct gdn_wait wait = {.process = P("T"), .needs = needs, .count = count, .cookie = 42};
+    assert_ok(gdn_ledger_wait_on(ledger, &wait, 0, &number));
     return number;
 }
 
@@ -107,7 +108,8 @@ static void expect_refused(gdn_ledger *ledger, const struct gdn_need *needs, siz
                            enum gdn_err expected)
 {
     uint64_t number = 7;
-    assert_int_equal(gdn_ledger_wait_on(ledger, P("T"), needs, count, 0, 0, &number), expected);
+    struct gdn_wait wait = {.process = P("T"), .needs = needs, .count = count};
+    assert_int_equal(gdn_ledger_wait_on(ledger, &wait, 0, &number), expected);
     assert_int_equal(number, 7);
     assert_int_equal(gdn_ledger_counters(ledger).tickets_waiting, 0);
     assert_int_equal(gdn_ledger_end_homes(ledger, P("T"), NULL, 0), 0);

@@ -128,7 +128,8 @@ static uint64_t wait_on(gdn_ledger *ledger, const char *process, const struct gd
                         size_t count)
 {
     uint64_t number = 0;
-    assert_ok(gdn_ledger_wait_on(ledger, P(process), needs, count, 0, 0, &number));
+    struct gdn_wait wait = {.process = P(process), .needs = needs, .count = count};
+    assert_ok(gdn_ledger_wait_on(ledger, &wait, 0, &number));
     return number;
 }
 

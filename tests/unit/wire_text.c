@@ -74,6 +74,11 @@ static bool order(struct gdn__buffer *text, struct gdn__buffer *out,
     return true;
 }
 
+static void say_branch(struct gdn__buffer *text, uint32_t branch_id)
+{
+    if (branch_id != 0) say(text, " branch-id %u", branch_id);
+}
+
 static const char *const verbs[] = {"", "request", "grant", "release", "cancel", "end", "wake"};
 
 static bool lock(struct gdn__buffer *text, struct gdn__buffer *out,
@@ -87,6 +92,7 @@ static bool lock(struct gdn__buffer *text, struct gdn__buffer *out,
     say_id(text, "resource", message.resource.id);
     say_id(text, "by", message.by.id);
     if (message.units != 0) say(text, " units %u", message.units);
+    say_branch(text, message.branch_id);
     gdn__put_lock(out, &message);
     return true;
 }
@@ -312,14 +318,18 @@ static void say_home(struct gdn__buffer *text, const struct gdn_cut_node *node,
         const struct gdn_cut_holder *holder = &node->holders[home->holder_first + i];
         say(text, "holder process %u issuer %u ticket %llu units %u mode %d", holder->process,
             holder->issuer, (unsigned long long)holder->ticket, holder->units, holder->mode);
+        say_branch(text, holder->branch_id);
         say_flag(text, holder->brief, "brief");
         say(text, "\n");
     }
     for (size_t i = 0; i < home->entry_count; i++) {
         const struct gdn_cut_entry *entry = &node->queue[home->entry_first + i];
-        say(text, "entry process %u issuer %u ticket %llu waited %llu units %u mode %d\n",
+        say(text, "entry process %u issuer %u ticket %llu waited %llu units %u mode %d",
             entry->process, entry->issuer, (unsigned long long)entry->ticket,
             (unsigned long long)entry->waited_us, entry->units, entry->mode);
+        say_branch(text, entry->branch_id);
+        say_flag(text, entry->brief, "brief");
+        say(text, "\n");
     }
 }
 
@@ -332,6 +342,7 @@ static void say_need(struct gdn__buffer *text, const struct gdn_cut_need *need)
         say_index(text, "process", need->process);
         say_index(text, "resource", need->resource);
         say_index(text, "branch", need->branch);
+        say_branch(text, need->branch_id);
     } else {
         say_index(text, "resource", need->resource);
         say_index(text, "home", need->home);
@@ -349,7 +360,9 @@ static void say_wait(struct gdn__buffer *text, const struct gdn_cut_node *node,
     say_index(text, "home", wait->home);
     say_number(text, "ticket", wait->ticket);
     say_number(text, "waited", wait->waited_us);
-    say(text, " mode %d\n", wait->mode);
+    say(text, " mode %d", wait->mode);
+    say_branch(text, wait->branch_id);
+    say(text, "\n");
     for (size_t i = 0; i < wait->need_count; i++) {
         say_need(text, &node->needs[wait->need_first + i]);
     }
@@ -369,7 +382,9 @@ static void say_channel(struct gdn__buffer *text, const struct gdn_cut_node *nod
         say_index(text, "resource", message->resource);
         say_index(text, "by", message->by);
         say_number(text, "ticket", message->ticket);
-        say(text, " mode %d flags %d\n", message->mode, message->flags);
+        say(text, " mode %d flags %d", message->mode, message->flags);
+        say_branch(text, message->branch_id);
+        say(text, "\n");
     }
 }
 
