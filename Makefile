@@ -7,6 +7,7 @@
 #   make check      every test that a change must pass
 #   make campaign   ten million messages over a thousand link faults (MESSAGES=, FAULTS=, SEED=)
 #   make sim        random systems with random faults: SEED=, RUNS=, FAULTS=
+#   make explore    small systems, every interleaving: SYSTEM=, SCHEDULE=
 #   make mutants    deliberate faults, each of which the tests must catch: MUTANT=, RUNS=
 #   make bench      the measurements; table on the terminal, numbers in build/bench.json
 #   make lint       clang-format, cppcheck, and whether the mutants apply
@@ -43,7 +44,8 @@ SOMAJOR := 0
 DEBIAN_PACKAGES := gcc g++ libc6-dev make pkg-config libzmq3-dev libigraph-dev libjansson-dev \
                    libcmocka-dev graphviz clang clang-format cppcheck iproute2 nftables
 
-PACKAGES := libzmq igraph jansson $(if $(filter tests objects sim campaign mutants,$(MAKECMDGOALS)),cmocka)
+PACKAGES := libzmq igraph jansson \
+            $(if $(filter tests objects sim explore campaign mutants,$(MAKECMDGOALS)),cmocka)
 
 compiling := $(filter-out deps demo check lint uninstall clean,$(or $(MAKECMDGOALS),all))
 ifneq ($(compiling),)
@@ -114,7 +116,8 @@ benches   := $(call programs_of,$(bench_c))
 all_objects := $(call objects,$(gordian_c) $(detector_c) $(gordiand_c) $(cli_c) \
                               $(demos_c) $(tests_c) $(bench_c))
 
-.PHONY: all tests objects deps demo check sim campaign mutants bench lint install uninstall clean FORCE
+.PHONY: all tests objects deps demo check sim explore campaign mutants bench lint install uninstall \
+        clean FORCE
 
 all: $(archives) $(shared) $(programs) $(demos) $(benches)
 
@@ -202,6 +205,10 @@ RUNS = 20000
 
 sim: $(BUILD)/tests/sim/test_sim
 	@GDN_SEED=$(SEED) GDN_RUNS=$(RUNS) GDN_FAULTS=$(FAULTS) $<
+
+# The same program as in make check, with the systems that take a night there.
+explore: $(BUILD)/tests/explore/test_explore
+	@GDN_EXPLORE='$(or $(SYSTEM),all)' GDN_SCHEDULE='$(SCHEDULE)' $<
 
 # What the programs that must catch them are linked from, and how.
 judges := $(if $(filter mutants,$(MAKECMDGOALS)),$(shell tests/mutants/run --programs))
