@@ -155,8 +155,9 @@ struct gdn_actions {
     size_t dial_count;
     const struct gdn_frame *frames; /**< Only of GDN_EVENT_LINKS_READY. */
     size_t frame_count;
-    bool wants_to_send;  /**< Something waits for a GDN_EVENT_LINKS_READY. */
-    int64_t deadline_us; /**< Send GDN_EVENT_TIME_PASSED then; INT64_MAX: never. */
+    bool wants_to_send;   /**< Something waits for a GDN_EVENT_LINKS_READY. */
+    size_t bytes_to_send; /**< About how much: a host may let a frame fill up. */
+    int64_t deadline_us;  /**< Send GDN_EVENT_TIME_PASSED then; INT64_MAX: never. */
     size_t items_waiting;
     bool peers_changed;   /**< A peer came up or was lost, or a full window may have room. */
     gdn_ticket ticket;    /**< REQUESTED, WAITED_ON: the one that was issued. */

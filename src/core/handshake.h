@@ -39,6 +39,7 @@ struct gdn__mesh {
     struct gdn__link ready;         /* Peers for which something may wait for a pack. */
     struct gdn__agenda agenda;      /* When each peer wants to be looked at. */
     bool closing;                   /* Say goodbye with the next pack. */
+    size_t fresh_bytes;             /* Of records numbered since the last pack. */
     struct gdn__buffer out;
     struct gdn__packed *packed;
     size_t packed_count, packed_capacity;

@@ -188,8 +188,11 @@ struct gdn__buffer *gdn__mesh_begin(gdn__mesh *mesh, uint32_t peer, enum gdn__re
 
 bool gdn__mesh_end(gdn__mesh *mesh, uint32_t peer)
 {
+    struct gdn__channel *channel = &gdn__mesh_peer(mesh, peer)->channel;
     gdn__mesh_ready(mesh, gdn__mesh_peer(mesh, peer));
-    return gdn__channel_end(&gdn__mesh_peer(mesh, peer)->channel);
+    if (!gdn__channel_end(channel)) return false;
+    mesh->fresh_bytes += channel->retained.length - channel->open_record;
+    return true;
 }
 
 void gdn__mesh_ready(gdn__mesh *mesh, struct gdn__peer *peer)
@@ -217,6 +220,11 @@ void gdn__mesh_touch(gdn__mesh *mesh, uint32_t number)
 bool gdn__mesh_wants_to_send(const gdn__mesh *mesh)
 {
     return gdn__link_is_used(&mesh->ready) || mesh->closing || mesh->links_wanted > 0;
+}
+
+size_t gdn__mesh_bytes_to_send(const gdn__mesh *mesh)
+{
+    return mesh->fresh_bytes;
 }
 
 /* Records what was appended to @c out since @p at as a frame. */
@@ -314,6 +322,7 @@ size_t gdn__mesh_pack(gdn__mesh *mesh, int64_t now_us, const struct gdn__packed 
         gdn__agenda_set(&mesh->agenda, &peer->wakes, deadline_of(peer));
     }
     mesh->closing = false;
+    mesh->fresh_bytes = 0;
     *frames = mesh->packed;
     *bytes = mesh->out.bytes;
     return mesh->packed_count;

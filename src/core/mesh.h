@@ -122,6 +122,8 @@ struct gdn__packed {
 size_t gdn__mesh_pack(gdn__mesh *mesh, int64_t now_us, const struct gdn__packed **frames,
                       const uint8_t **bytes);
 bool gdn__mesh_wants_to_send(const gdn__mesh *mesh);
+/* Bytes of records numbered since the last pack. */
+size_t gdn__mesh_bytes_to_send(const gdn__mesh *mesh);
 
 /* The next link to open; false when there is none. One that has been handed out before is to be
  * opened anew: the connection may be dead, and what waits in it will be resent. */

@@ -254,6 +254,7 @@ static void hand_out(gdn_site *site, struct gdn_actions *actions)
     int64_t payment = site->owes ? site->now_us + GDN__OWED_RETRY_US : INT64_MAX;
     if (payment < actions->deadline_us) actions->deadline_us = payment;
     actions->wants_to_send = gdn__mesh_wants_to_send(site->mesh);
+    actions->bytes_to_send = gdn__mesh_bytes_to_send(site->mesh);
     actions->items_waiting = gdn__site_items_waiting(site);
     actions->peers_changed = site->peers_changed;
     if (site->log.length > 0 && !site->log.failed) {

@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* The thread that is always there: it receives, sends what others left to it, and knows the time.
- * Nothing of the protocol is here. */
+ * Nothing of the protocol is here.
+ *
+ * Takers come and go with every message, so it takes the inbox back only when none has come for
+ * RETURN_US. */
 #include "src/node/node.h"
 
 #include <errno.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/timerfd.h>
+
+#define RETURN_US 1000
 
 static bool watch(const gdn_node *node, int fd)
 {
@@ -24,22 +29,55 @@ bool gdn__engine_init(gdn_node *node)
            watch(node, node->wires.inbox_fd);
 }
 
-void gdn__engine_watch(gdn_node *node, bool inbox)
+/* Whether the engine wakes for frames. */
+static void watch_inbox(const gdn_node *node, bool on)
 {
-    struct epoll_event event = {.events = inbox ? EPOLLIN : 0, .data.fd = node->wires.inbox_fd};
+    struct epoll_event event = {.events = on ? EPOLLIN : 0, .data.fd = node->wires.inbox_fd};
     (void)epoll_ctl(node->engine_fd, EPOLL_CTL_MOD, node->wires.inbox_fd, &event);
+}
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
 }
 
 /* Only ever earlier: one that rings too early is set again by the engine. */
 void gdn__node_set_timer(gdn_node *node)
 {
-    if (node->deadline_us >= node->timer_us) return;
-    int64_t at_us = node->deadline_us > 0 ? node->deadline_us : 1; /* 0 would turn it off. */
+    int64_t wanted_us = earlier(node->deadline_us, earlier(node->tail_us, node->return_us));
+    if (wanted_us >= node->timer_us) return;
+    int64_t at_us = wanted_us > 0 ? wanted_us : 1; /* 0 would turn it off. */
     struct itimerspec at = {
         .it_value = {.tv_sec = at_us / 1000000, .tv_nsec = at_us % 1000000 * 1000}};
     if (timerfd_settime(node->timer_fd, TFD_TIMER_ABSTIME, &at, NULL) == 0) {
-        node->timer_us = node->deadline_us;
+        node->timer_us = wanted_us;
     }
+}
+
+void gdn__engine_lend(gdn_node *node)
+{
+    if (node->return_us == INT64_MAX) watch_inbox(node, false);
+    node->return_us = INT64_MAX;
+    node->watched = true;
+}
+
+void gdn__engine_expect(gdn_node *node)
+{
+    node->watched = false;
+    node->return_us = gdn__now_us() + RETURN_US;
+    if (!node->awake) gdn__node_set_timer(node);
+}
+
+static bool has_inbox(const gdn_node *node)
+{
+    return !node->watched && node->return_us == INT64_MAX;
+}
+
+static void take_inbox_back(gdn_node *node)
+{
+    if (node->return_us == INT64_MAX || node->return_us > gdn__now_us()) return;
+    watch_inbox(node, true);
+    node->return_us = INT64_MAX;
 }
 
 /* Without the mutex, until there is something to do. */
@@ -73,7 +111,8 @@ static void let_others_in(gdn_node *node)
 static bool turn(gdn_node *node)
 {
     struct gdn_actions actions = {.items_waiting = SIZE_MAX};
-    bool more = !node->watched && gdn__node_receive(node, &actions.items_waiting);
+    take_inbox_back(node);
+    bool more = has_inbox(node) && gdn__node_receive(node, false, &actions.items_waiting);
     int64_t now_us = gdn__now_us();
     if (node->deadline_us <= now_us) {
         struct gdn_event event = {.type = GDN_EVENT_TIME_PASSED, .now_us = now_us};

@@ -71,6 +71,7 @@ static enum gdn_err verb(gdn_node *node, struct gdn_event event, struct gdn_acti
     enum gdn_err err = gdn__node_step(node, &event, actions);
     gdn__node_show_items(node, actions->items_waiting);
     gdn__node_finish_turn(node, actions, event.now_us);
+    if (err == GDN_ERR_FULL) gdn__node_send_rest(node); /* Else there is nothing to make room. */
     gdn__node_unlock(node);
     return err;
 }
@@ -80,6 +81,7 @@ static enum gdn_err verb(gdn_node *node, struct gdn_event event, struct gdn_acti
 /* False when the time is up. */
 static bool wait_for_peers(gdn_node *node, int timeout_ms, const struct timespec *deadline)
 {
+    gdn__node_send_rest(node);
     if (timeout_ms < 0) return pthread_cond_wait(&node->peers, &node->mutex) == 0;
     return pthread_cond_timedwait(&node->peers, &node->mutex, deadline) == 0;
 }
@@ -251,7 +253,7 @@ enum gdn_err gdn_node_open(const struct gdn_node_options *options, gdn_node **op
     node->incarnation = gdn__new_incarnation();
     node->alive = new_wiped_page();
     node->items_fd = node->kick_fd = node->timer_fd = node->engine_fd = -1;
-    node->deadline_us = node->timer_us = INT64_MAX;
+    node->deadline_us = node->timer_us = node->tail_us = node->return_us = INT64_MAX;
     node->awake = true; /* Whoever has something to send leaves it to the engine, once it runs. */
     gdn__buffer_init(&node->told, &allocator);
     init_conditions(node);

@@ -2,8 +2,8 @@
 /* The inside of a node: a site and its sockets under one mutex, and the engine thread, which does
  * what no other thread happens to do first.
  *
- *     a verb        lock, step; a lone message is sent at once, by the caller, and in a burst the
- *                   engine is kicked (eventfd) and packs what came meanwhile; unlock
+ *     a verb        lock, step; a lone message is sent at once, by the caller; in a burst whoever
+ *                   comes by when a frame is worth it sends all that came meanwhile; unlock
  *     gdn_take      lock, step; where nothing waits, the first taker watches the inbox in the
  *                   engine's place, so that a message wakes the thread that wants it
  *     the engine    wait for frames, kick or timer; lock, step, send what came out; unlock
@@ -46,13 +46,18 @@ struct gdn_node {
     gdn_site *site;
     struct gdn__buffer told; /* Lines of the log, to be told once the mutex is free. */
     int64_t deadline_us;     /* When the site wants to hear of the time. */
+    int64_t tail_us;         /* When the engine sends what others left; INT64_MAX: nothing. */
+    int64_t patience_us;     /* Between frames while a burst goes on. */
+    size_t waiting;          /* Turns whose messages wait for more to come. */
+    int64_t return_us;       /* When it takes the inbox back from takers; INT64_MAX: it has it. */
     int64_t timer_us;        /* What timer_fd is set to; INT64_MAX: to nothing. */
     int64_t sent_us;         /* When frames were last sent. */
     bool stopping;           /* Takers go home. */
     bool closing;            /* The engine goes home. */
     bool awake;              /* The engine is: it sends what waits before it sleeps. */
     bool kicked;             /* kick_fd has been written. */
-    bool watched;            /* A taker watches the inbox, and the engine does not. */
+    bool watched;            /* A taker watches the inbox. */
+    bool shown;              /* The host has asked for items_fd. */
     bool readable;           /* items_fd has been written. */
     int items_fd;
     int kick_fd;
@@ -81,13 +86,15 @@ void gdn__node_unlock(gdn_node *node);
 /* Step the site. */
 enum gdn_err gdn__node_step(gdn_node *node, const struct gdn_event *event,
                             struct gdn_actions *actions);
-/* Step it for every frame that has arrived, up to a bound. False: none is left, so the inbox's
- * descriptor will tell of the next one. */
-bool gdn__node_receive(gdn_node *node, size_t *items_waiting);
+/* Step it for the frames that have arrived, up to a bound, or until an item waits. False: none is
+ * left, so the inbox's descriptor will tell of the next one. */
+bool gdn__node_receive(gdn_node *node, bool until_item, size_t *items_waiting);
 /* Hand the frames that wait to their links. */
 void gdn__node_send(gdn_node *node);
-/* After a step by any thread but the engine: what waits is sent, now or by the engine, and the
- * timer is set. */
+/* The same, if any wait for more to come. */
+void gdn__node_send_rest(gdn_node *node);
+/* After a step by any thread but the engine: what waits is sent, now or later, and the timer is
+ * set. */
 void gdn__node_finish_turn(gdn_node *node, const struct gdn_actions *actions, int64_t now_us);
 void gdn__node_kick(gdn_node *node);
 void gdn__node_set_timer(gdn_node *node);
@@ -103,8 +110,10 @@ void gdn__lower(int fd);
 
 /* The descriptors that the engine sleeps on. False: errno. */
 bool gdn__engine_init(gdn_node *node);
-/* Whether the engine wakes for frames. */
-void gdn__engine_watch(gdn_node *node, bool inbox);
+/* A taker watches the inbox, and the engine no longer wakes for frames. */
+void gdn__engine_lend(gdn_node *node);
+/* The taker has left. If none comes back soon, the engine watches again. */
+void gdn__engine_expect(gdn_node *node);
 /* The thread's function. */
 void *gdn__engine_run(void *node);
 

@@ -6,7 +6,8 @@
  *
  * The watcher receives and sends as the engine would, which meanwhile wakes for its timer and kicks
  * alone. So a message wakes one thread on its way in, the one that wants it. When the watcher
- * leaves, with an item or without, the engine watches again: nobody's slowness delays a round. */
+ * leaves, with an item or without, and none comes soon, the engine watches again: nobody's slowness
+ * delays a round. */
 #include "src/node/node.h"
 
 #include "src/core/mem.h"
@@ -35,7 +36,7 @@ static bool sleep_on_inbox(gdn_node *node, int timeout_ms, const struct timespec
 /* Receive, and send what that asks for. False: the last frame was received. */
 static bool receive(gdn_node *node, size_t *items_waiting)
 {
-    bool more = gdn__node_receive(node, items_waiting);
+    bool more = gdn__node_receive(node, true, items_waiting);
     if (!node->awake) {
         gdn__node_send(node);
         gdn__node_set_timer(node);
@@ -48,17 +49,14 @@ static bool receive(gdn_node *node, size_t *items_waiting)
 static bool watch_inbox(gdn_node *node, int timeout_ms, const struct timespec *until)
 {
     size_t items_waiting = 0;
-    bool in_time = true, more;
-    node->watched = true;
-    gdn__engine_watch(node, false);
+    bool in_time = true;
+    gdn__engine_lend(node);
     do {
-        more = receive(node, &items_waiting);
+        bool more = receive(node, &items_waiting);
         if (items_waiting > 0 || node->readable || node->told.length > 0) break;
         if (!more) in_time = sleep_on_inbox(node, timeout_ms, until);
     } while (in_time && !node->stopping);
-    node->watched = false;
-    gdn__engine_watch(node, true);
-    if (more && !node->awake) gdn__node_kick(node); /* The descriptor does not tell of the rest. */
+    gdn__engine_expect(node);
     if (node->takers > 0) pthread_cond_signal(&node->items);
     return in_time;
 }
@@ -117,5 +115,11 @@ void gdn_item_fini(struct gdn_item *item)
 
 int gdn_node_descriptor(const gdn_node *node)
 {
-    return gdn__node_is_forked(node) ? -1 : node->items_fd;
+    if (gdn__node_is_forked(node)) return -1;
+    gdn_node *shown = (gdn_node *)(uintptr_t)node;
+    gdn__node_lock(shown);
+    shown->shown = true;
+    gdn__node_show_items(shown, gdn_site_counters(shown->site).items_waiting);
+    gdn__node_unlock(shown);
+    return node->items_fd;
 }

@@ -10,9 +10,13 @@
 
 #define FRAMES_AT_ONCE 64    /* Received in one turn ... */
 #define BYTES_AT_ONCE  65536 /* ... unless they are large: others want the mutex too. */
-/* Who sends again so soon is in a burst: what follows is packed by the engine. About what waking it
- * takes, so a message does not wait much longer than the one before it was apart. */
-#define LONE_US 20
+/* Packing. Who sends again within the patience is in a burst, and leaves it to the next one who
+ * comes by after it, or when a frame is full; the timer sees to it where nobody does. Patience is
+ * LONE_US, about what waking a thread takes, and grows while BUSY messages and more come in it. */
+#define LONE_US         20
+#define PATIENCE_MAX_US 200
+#define BUSY            8
+#define FRAME_BYTES     (GDN__FRAME_BYTES_SOFT - GDN__FRAME_BYTES_SOFT / 8)
 
 /* ---- The log ---- */
 
@@ -69,7 +73,7 @@ void gdn__lower(int fd)
 
 void gdn__node_show_items(gdn_node *node, size_t items_waiting)
 {
-    bool readable = items_waiting > 0 || node->stopping;
+    bool readable = node->stopping || (items_waiting > 0 && (node->shown || node->watched));
     if (items_waiting > 0 && node->takers > 0) pthread_cond_signal(&node->items);
     if (readable == node->readable) return;
     node->readable = readable;
@@ -100,7 +104,7 @@ enum gdn_err gdn__node_step(gdn_node *node, const struct gdn_event *event,
     return err;
 }
 
-bool gdn__node_receive(gdn_node *node, size_t *items_waiting)
+bool gdn__node_receive(gdn_node *node, bool until_item, size_t *items_waiting)
 {
     struct gdn_actions actions;
     struct gdn__arrived arrived;
@@ -113,6 +117,7 @@ bool gdn__node_receive(gdn_node *node, size_t *items_waiting)
         event.as.frame.from = arrived.from;
         (void)!gdn__node_step(node, &event, &actions); /* What is refused was counted and told. */
         *items_waiting = actions.items_waiting;
+        if (until_item && actions.items_waiting > 0) break;
         bytes += arrived.length;
     }
     return true;
@@ -131,6 +136,16 @@ static void open_links(gdn_node *node, const struct gdn_actions *actions)
     }
 }
 
+static void learn_patience(gdn_node *node)
+{
+    int64_t more_us = 2 * node->patience_us;
+    if (node->waiting < BUSY) {
+        node->patience_us = LONE_US;
+    } else {
+        node->patience_us = more_us < PATIENCE_MAX_US ? more_us : PATIENCE_MAX_US;
+    }
+}
+
 void gdn__node_send(gdn_node *node)
 {
     struct gdn_actions actions;
@@ -143,17 +158,25 @@ void gdn__node_send(gdn_node *node)
                               actions.frames[i].length);
     }
     if (actions.frame_count > 0) node->sent_us = event.now_us;
+    learn_patience(node);
+    node->tail_us = INT64_MAX;
+    node->waiting = 0;
+}
+
+void gdn__node_send_rest(gdn_node *node)
+{
+    if (node->tail_us != INT64_MAX) gdn__node_send(node);
 }
 
 void gdn__node_finish_turn(gdn_node *node, const struct gdn_actions *actions, int64_t now_us)
 {
-    if (node->awake || node->kicked) return; /* The engine sees to all. */
-    if (!actions->wants_to_send && node->deadline_us > now_us) {
-        gdn__node_set_timer(node);
-    } else if (now_us - node->sent_us < LONE_US) {
-        gdn__node_kick(node);
-    } else {
+    bool due = node->deadline_us <= now_us;
+    bool full = actions->bytes_to_send >= FRAME_BYTES;
+    bool burst = now_us - node->sent_us < node->patience_us;
+    if (due || (actions->wants_to_send && (full || !burst))) {
         gdn__node_send(node);
-        gdn__node_set_timer(node);
+    } else if (actions->wants_to_send) {
+        if (node->waiting++ == 0) node->tail_us = now_us + 2 * node->patience_us;
     }
+    if (!node->awake) gdn__node_set_timer(node);
 }
