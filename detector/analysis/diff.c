@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "detector/analysis/diff.h"
 
+#include "detector/analysis/asked.h"
 #include "detector/analysis/mail.h"
 #include "src/core/mem.h"
 #include <stdlib.h>
@@ -94,7 +95,7 @@ static void set_place(const gdn_cut *cut, struct gdn__diff_ticket *ticket, uint3
 }
 
 static bool add_listed(struct gdn__diff_side *side, const struct gdn__mail *mail,
-                       const struct gdn_cut_node *node)
+                       const struct gdn__asked *asked, const struct gdn_cut_node *node)
 {
     const gdn_cut *cut = mail->cut;
     uint32_t issuer = mail->party[node->party];
@@ -106,6 +107,7 @@ static bool add_listed(struct gdn__diff_side *side, const struct gdn__mail *mail
         set_place(cut, &ticket, home, wait->resource);
         ticket.waited_us = wait->waited_us;
         ticket.mode = wait->mode;
+        ticket.units = gdn__asked_units(asked, issuer, wait->ticket);
         if (!add_ticket(cut, &side->waits, &side->wait_count, &side->wait_capacity, &ticket)) {
             return false;
         }
@@ -125,6 +127,7 @@ static bool add_entry(struct gdn__diff_side *side, const struct gdn__mail *mail,
     set_place(mail->cut, &ticket, party, resource);
     ticket.waited_us = entry->waited_us;
     ticket.mode = entry->mode;
+    ticket.units = entry->units;
     return add_ticket(mail->cut, &side->waits, &side->wait_count, &side->wait_capacity, &ticket);
 }
 
@@ -139,6 +142,7 @@ static bool add_holder(struct gdn__diff_side *side, const struct gdn__mail *mail
     struct gdn__diff_ticket ticket = ticket_of(mail->cut, issuer, holder->ticket, holder->process);
     set_place(mail->cut, &ticket, party, resource);
     ticket.mode = holder->mode;
+    ticket.units = holder->units;
     return add_ticket(mail->cut, &side->holds, &side->hold_count, &side->hold_capacity, &ticket);
 }
 
@@ -191,14 +195,17 @@ static enum gdn_err gather(struct gdn__diff_side *side, const gdn_verdict *verdi
 {
     const gdn_cut *cut = verdict->cut;
     struct gdn__mail mail;
+    struct gdn__asked asked;
     side->verdict = verdict;
     enum gdn_err err = gdn__mail_init(&mail, cut);
+    if (!gdn__asked_init(&asked, cut, err == GDN_OK ? mail.party : NULL)) err = GDN_ERR_MEMORY;
     for (size_t n = 0; err == GDN_OK && n < cut->node_count; n++) {
         const struct gdn_cut_node *node = &cut->nodes[n];
-        bool added = add_node(side, cut, node) && add_listed(side, &mail, node) &&
+        bool added = add_node(side, cut, node) && add_listed(side, &mail, &asked, node) &&
                      add_homes(side, &mail, node);
         if (!added) err = GDN_ERR_MEMORY;
     }
+    gdn__asked_fini(&asked);
     gdn__mail_fini(&mail);
     put_in_order(side->waits, &side->wait_count, sizeof *side->waits, compare_places,
                  compare_tickets);

@@ -18,6 +18,7 @@ struct gdn__diff_ticket {
     gdn_id resource_id;
     uint32_t process, resource; /* In its own cut; resource may be GDN_NONE. */
     uint64_t waited_us;         /* 0 for a hold. */
+    uint32_t units;             /* Of a pool; 0: not of one, or not known. */
     uint8_t mode;
 };
 

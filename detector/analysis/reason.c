@@ -72,7 +72,7 @@ static void say_several(struct sentence *s, const struct gdn__preference *prefer
 {
     char detail[GDN__DETAIL_BYTES];
     say(s, "%zu of %zu%s, %s first", choice->victim_count, choice->member_count,
-        choice->minimal ? " needed" : " (perhaps fewer would do)",
+        choice->minimal ? " (fewest, proved)" : " (greedy: perhaps fewer would do)",
         gdn__preference_word(preference->policy));
     for (size_t i = 0; i < choice->victim_count && i < DETAILS_MAX; i++) {
         say(s, "%s %s", i == 0 ? ":" : ",",

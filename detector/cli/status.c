@@ -101,13 +101,31 @@ int gordian_status(int argc, char **argv)
 
 /* ---- gordian waits ---- */
 
-static void print_holders(const json_t *holders)
+static void print_holders(const json_t *wait)
 {
-    for (size_t i = 0; i < json_array_size(holders); i++) {
-        json_t *name = json_pack("{s:O}", "name", json_array_get(holders, i));
+    const json_t *names = json_object_get(wait, "held_by");
+    size_t shown = json_array_size(names);
+    for (size_t i = 0; i < shown; i++) {
+        json_t *name = json_pack("{s:O}", "name", json_array_get(names, i));
         (void)printf("%s%s", i == 0 ? ", held by " : ", ", gdn__ask_text(name, "name"));
         json_decref(name);
     }
+    long long more = number_of(wait, "holders") - (long long)shown;
+    if (more > 0) (void)printf(" and %lld more", more);
+}
+
+/* "2 of connections at n1 (3 of 4 in use)" where a lock has its mode. */
+static void print_place(const json_t *wait)
+{
+    if (json_object_get(wait, "units") != NULL) {
+        (void)printf("  waits for %lld of %s at %s", number_of(wait, "units"),
+                     gdn__ask_text(wait, "resource"), gdn__ask_text(wait, "home"));
+    } else {
+        (void)printf("  waits for %s %s at %s", gdn__ask_text(wait, "mode"),
+                     gdn__ask_text(wait, "resource"), gdn__ask_text(wait, "home"));
+    }
+    if (json_object_get(wait, "capacity") == NULL) return;
+    (void)printf(" (%lld of %lld in use)", number_of(wait, "in_use"), number_of(wait, "capacity"));
 }
 
 static void print_wait(const json_t *wait)
@@ -115,11 +133,11 @@ static void print_wait(const json_t *wait)
     double waited_ms = json_number_value(json_object_get(wait, "waited_ms"));
     (void)printf("%10.1f ms  %-24s of %s", waited_ms, gdn__ask_text(wait, "process"),
                  gdn__ask_text(wait, "node"));
-    if (json_object_get(wait, "resource") != NULL) {
-        (void)printf("  waits for %s %s at %s", gdn__ask_text(wait, "mode"),
-                     gdn__ask_text(wait, "resource"), gdn__ask_text(wait, "home"));
+    if (json_object_get(wait, "resource") != NULL) print_place(wait);
+    if (json_object_get(wait, "needs") != NULL) {
+        (void)printf("  waits for %s", gdn__ask_text(wait, "needs"));
     }
-    print_holders(json_object_get(wait, "held_by"));
+    print_holders(wait);
     (void)putchar('\n');
 }
 

@@ -139,6 +139,7 @@ static void put_ticket(struct render *render, const gdn_verdict *verdict,
     char name[GDN_SHOWN_NAME_BYTES];
     const struct gdn_modes *modes = &verdict->cut->modes;
     bool lock = ticket->resource != GDN_NONE;
+    bool moded = lock && ticket->units == 0 && ticket->mode < modes->count;
     put_string(render, "process", gdn_verdict_process_name(verdict, ticket->process, name));
     put_string(render, "node", ticket->node);
     put_big(render, "incarnation", ticket->incarnation);
@@ -146,8 +147,10 @@ static void put_ticket(struct render *render, const gdn_verdict *verdict,
     put_string(render, "home", lock ? ticket->home : NULL);
     put_string(render, "resource",
                lock ? gdn_verdict_resource_name(verdict, ticket->resource, name) : NULL);
-    put_string(render, "mode",
-               lock && ticket->mode < modes->count ? modes->names[ticket->mode] : NULL);
+    put_string(render, "mode", moded ? modes->names[ticket->mode] : NULL);
+    if (ticket->units == 0) return;
+    gdn__jsonout_key(&render->json, "units");
+    gdn__jsonout_integer(&render->json, ticket->units);
 }
 
 static void put_wait(struct render *render, struct gdn__diff_pair pair)

@@ -163,7 +163,9 @@ static void add_place(struct text *text, const gdn_verdict *verdict,
     const struct gdn_modes *modes = &verdict->cut->modes;
     if (ticket->resource == GDN_NONE) return;
     gdn__textbuf_add_char(text->out, ' ');
-    if (ticket->home[0] != '\0' && ticket->mode < modes->count) {
+    if (ticket->units != 0) {
+        gdn__textbuf_addf(text->out, "%" PRIu32 " of ", ticket->units);
+    } else if (ticket->home[0] != '\0' && ticket->mode < modes->count) {
         gdn__textbuf_add_shown(text->out, modes->names[ticket->mode]);
         gdn__textbuf_add_char(text->out, ' ');
     }

@@ -8,10 +8,6 @@
 
 /* gordian-status/1 */
 char *answers_status(const struct control *control, const gdn_detector *detector);
-/* gordian-waits/1: who waits in that cut, longest first. */
-char *answers_waits(const gdn_verdict *verdict);
-/* The same when no node has registered: nobody waits, and the view is incomplete. */
-char *answers_no_waits(void);
 /* The names of missing nodes, as a JSON array. */
 char *answers_missing(const gdn_cut *cut);
 char *answers_error(const char *what);

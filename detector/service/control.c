@@ -2,6 +2,7 @@
 #include "detector/service/control.h"
 
 #include "detector/service/answers.h"
+#include "detector/service/waits.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -105,7 +106,7 @@ static void serve_one(struct control *control, gdn_detector *detector, const cha
     if (strcmp(request, "status") == 0) {
         answer(control, answers_status(control, detector));
     } else if (strcmp(request, "waits") == 0 && alone) {
-        answer(control, answers_no_waits());
+        answer(control, waits_of_nobody());
     } else if (strcmp(request, "waits") == 0) {
         answer_from_round(control, detector, CONTROL_WAITS);
     } else if (strcmp(request, "cut") == 0 && alone) {
@@ -150,7 +151,7 @@ static void answer_pending(struct control *control, const struct gdn_detector_ev
 {
     enum control_pending wanted = control->pending;
     control->pending = CONTROL_NOTHING;
-    if (wanted == CONTROL_WAITS) answer(control, answers_waits(event->verdict));
+    if (wanted == CONTROL_WAITS) answer(control, waits_of(event->verdict));
     if (wanted == CONTROL_CUT) answer_cut(control);
 }
 

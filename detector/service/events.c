@@ -6,7 +6,6 @@
 #include "detector/service/text.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
@@ -70,11 +69,6 @@ const char *events_name(enum gdn_detector_event_type type)
 }
 
 /* Numbers that can pass 2^53 are strings. */
-static json_t *number_text(uint64_t number)
-{
-    return json_sprintf("%" PRIu64, number);
-}
-
 static void set_id(json_t *line, gdn_id id)
 {
     char text[GDN_ID_TEXT_BYTES];

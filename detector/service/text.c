@@ -2,6 +2,7 @@
 #include "detector/service/text.h"
 
 #include "detector/render/textbuf.h"
+#include <inttypes.h>
 
 json_t *text_of(const char *name)
 {
@@ -11,5 +12,17 @@ json_t *text_of(const char *name)
     gdn__textbuf_add_shown(&shown, name);
     text = shown.text != NULL ? json_string(shown.text) : NULL;
     gdn__textbuf_fini(&shown);
+    return text;
+}
+
+json_t *number_text(uint64_t number)
+{
+    return json_sprintf("%" PRIu64, number);
+}
+
+char *document_of(json_t *document)
+{
+    char *text = json_dumps(document, JSON_COMPACT);
+    json_decref(document);
     return text;
 }

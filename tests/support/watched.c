@@ -164,18 +164,24 @@ void watched_close_node(struct watched *watched)
     watched->node = NULL;
 }
 
-static void request(gdn_node *node, const char *process, const char *resource)
+static void request_units(gdn_node *node, const char *process, const char *resource, uint32_t units)
 {
     gdn_ticket ticket;
     struct gdn_request wanted = {.process = gdn_process_named(process),
                                  .resource = gdn_resource_named(resource),
-                                 .label = resource};
+                                 .label = resource,
+                                 .units = units};
     struct gdn_process_info info = {.label = process, .abortable = true};
     assert_int_equal(gdn_describe(node, wanted.process, &info), GDN_OK);
     assert_int_equal(gdn_request(node, gdn_node_self(node), &wanted, &ticket), GDN_OK);
     if (gdn_next(node, wanted.resource, &ticket) == GDN_OK) {
         assert_int_equal(gdn_grant(node, ticket), GDN_OK);
     }
+}
+
+static void request(gdn_node *node, const char *process, const char *resource)
+{
+    request_units(node, process, resource, 0);
 }
 
 /* A lock manager that is never busy: grants what can be granted, until nothing is left. */
@@ -201,6 +207,15 @@ void watched_make_ring(gdn_node *node)
     request(node, "T1", "B");
     take_all(node);
     request(node, "T2", "A");
+    take_all(node);
+}
+
+void watched_make_pool(gdn_node *node)
+{
+    assert_int_equal(gdn_set_capacity(node, gdn_resource_named("P"), 3), GDN_OK);
+    request_units(node, "T1", "P", 2);
+    take_all(node);
+    request_units(node, "T2", "P", 2);
     take_all(node);
 }
 

@@ -65,4 +65,7 @@ void watched_close_node(struct watched *watched);
 /* T1 and T2 hold A and B; then T1 waits for B, and after it T2 for A. */
 void watched_make_ring(gdn_node *node);
 
+/* P is a pool of 3 units: T1 has 2, and T2 waits for 2. */
+void watched_make_pool(gdn_node *node);
+
 #endif

@@ -94,6 +94,37 @@ static void waits_lists_who_waits_for_whom_longest_first(void **state)
     watched_end(watched);
 }
 
+/* T1 has 2 of the 3 units, T2 waits for 2 more, and T3 for either of the two. */
+static void waits_tells_units_of_pools_and_needs(void **state)
+{
+    struct watched *watched = *state;
+    const struct gdn_need either[] = {gdn_need_any(2), gdn_need_process(gdn_process_named("T1")),
+                                      gdn_need_process(gdn_process_named("T2"))};
+    struct gdn_wait wait = {
+        .process = gdn_process_named("T3"), .needs = either, .count = 3, .cookie = 3};
+    gdn_ticket ticket;
+    watched_start_with_events(watched, "--period 0");
+    watched_open_node(watched, "n1");
+    watched_make_pool(watched->node);
+    assert_int_equal(gdn_wait_on(watched->node, &wait, &ticket), GDN_OK);
+    watched_await_event(watched, "node_joined");
+    struct watched_said said = watched_ask(watched, "waits", "");
+    assert_int_equal(said.status, 0);
+    assert_non_null(strstr(said.out, "waits for 2 of P at n1 (2 of 3 in use), held by "));
+    assert_non_null(strstr(said.out, "waits for any of ("));
+    watched_forget(&said);
+    json_t *document = watched_ask_json(watched, "waits", 0);
+    const json_t *first = json_array_get(json_object_get(document, "waits"), 0);
+    assert_int_equal(json_integer_value(json_object_get(first, "units")), 2);
+    assert_int_equal(json_integer_value(json_object_get(first, "capacity")), 3);
+    assert_int_equal(json_integer_value(json_object_get(first, "in_use")), 2);
+    assert_int_equal(json_integer_value(json_object_get(first, "holders")), 1);
+    assert_true(json_is_null(json_object_get(first, "mode")));
+    json_decref(document);
+    watched_close_node(watched);
+    watched_end(watched);
+}
+
 static void a_missing_node_shows_in_the_exit_status(void **state)
 {
     struct watched *watched = *state;
@@ -332,6 +363,7 @@ int main(void)
         RUN(status_without_nodes_is_no_error),
         RUN(nobody_waits_and_waits_says_so),
         RUN(waits_lists_who_waits_for_whom_longest_first),
+        RUN(waits_tells_units_of_pools_and_needs),
         RUN(a_missing_node_shows_in_the_exit_status),
         RUN(a_deadlock_is_told_everywhere),
         RUN(a_standing_deadlock_is_told_by_its_id),

@@ -221,6 +221,10 @@ static void read_verdict(struct text *text, enum gdn_policy policy, uint64_t *se
         const struct gdn_deadlock *d = &verdict->deadlocks[i];
         read_deadlock(text, verdict, d);
         tally->deadlocks++;
+        if (d->victim_count > 1) { /* The report says which of the two it is. */
+            const char *word = d->victims_minimal ? " (fewest, proved)" : " (greedy: ";
+            assert_non_null(strstr(d->victim_reason, word));
+        }
         tally->heuristic += d->victim_count > 1 && !d->victims_minimal;
         tally->several += d->victim_count > 1 && d->victims_minimal;
         tally->fixed += strncmp(d->victim_reason, "no choice left", 14) == 0;

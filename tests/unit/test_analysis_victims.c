@@ -120,8 +120,8 @@ static void three_that_upgrade_need_two_victims(void **state)
     assert_string_equal(victims_of(j, only(j)), "T2@n1/2 T3@n1/3");
     assert_true(only(j)->victims_minimal);
     assert_string_equal(only(j)->victim_reason,
-                        "2 of 3 needed, youngest first: started 2026-01-03T00:00:00Z, started "
-                        "2026-01-02T00:00:00Z");
+                        "2 of 3 (fewest, proved), youngest first: started 2026-01-03T00:00:00Z, "
+                        "started 2026-01-02T00:00:00Z");
     forget(j);
 }
 

@@ -257,6 +257,40 @@ static void the_document_says_the_same(void **state)
     forget(&two);
 }
 
+/* ---- Pools ---- */
+
+/* T1 has 2 of the 3; T2's request for 2 is queued, and that of T3 for one is on its way. */
+static void of_a_pool_the_units_are_told(void **state)
+{
+    (void)state;
+    struct two two;
+    struct gdn__textbuf out = {0};
+    compare(&two, CUT(""),
+            NODES "{'node': 'n1', 'incarnation': '7', 'resources': [{'resource': 'p', 'capacity': "
+                  "3, 'holders': [{'process': 'T1', 'units': 2, 'issuer': 'n2', 'ticket': '4'}], "
+                  "'queue': [{'process': 'T2', 'units': 2, 'issuer': 'n2', 'ticket': '5'}]}], "
+                  "'channels': [{'from': 'n2', 'incarnation': '8', 'messages': [{'verb': "
+                  "'request', 'process': 'T3', 'resource': 'p', 'ticket': '6'}]}]}, "
+                  "{'node': 'n2', 'incarnation': '8', 'waits': ["
+                  "{'process': 'T2', 'ticket': '5', 'resource': 'p', 'home': 'n1'}, "
+                  "{'process': 'T3', 'ticket': '6', 'resource': 'p', 'home': 'n1'}]}]}");
+    char *text = text_of(&two);
+    assert_non_null(strstr(text, "+ T1 holds 2 of p at n1"));
+    assert_non_null(strstr(text, "+ T2 waits for 2 of p at n1"));
+    assert_non_null(strstr(text, "+ T3 waits for 1 of p at n1"));
+    assert_null(strstr(text, "exclusive"));
+    gdn__diff_json(&two.diff, &out);
+    json_t *root = json_loads(out.text, JSON_REJECT_DUPLICATES, NULL);
+    const json_t *came = json_object_get(json_object_get(root, "holds"), "came");
+    const json_t *hold = json_array_get(came, 0);
+    assert_int_equal(json_integer_value(json_object_get(hold, "units")), 2);
+    assert_true(json_is_null(json_object_get(hold, "mode")));
+    json_decref(root);
+    gdn__textbuf_fini(&out);
+    free(text);
+    forget(&two);
+}
+
 /* ---- Hostile names, and no memory ---- */
 
 #define HOSTILE "\\u202eT\\\\<b>&\\u2028"
@@ -319,6 +353,7 @@ int main(void)
         cmocka_unit_test(deadlocks_come_go_and_stay),
         cmocka_unit_test(a_deadlock_that_shares_a_ticket_is_the_same_one_changed),
         cmocka_unit_test(the_document_says_the_same),
+        cmocka_unit_test(of_a_pool_the_units_are_told),
         cmocka_unit_test(hostile_names_are_harmless_in_both_forms),
         cmocka_unit_test(without_memory_it_says_so),
     };
