@@ -196,14 +196,15 @@ static void say_faults(const struct sim_counts *counts)
 
 static void say_counts(const struct sim_counts *counts, double took)
 {
-    print_message(
-        "%llu runs, %.0f a second: %llu steps, %llu rounds judged (%llu incomplete, "
-        "%llu failed for a reason), %llu deadlocks, %llu aborts, %llu restored, %llu compared\n",
-        (unsigned long long)counts->runs, (double)counts->runs / took,
-        (unsigned long long)counts->steps, (unsigned long long)counts->rounds,
-        (unsigned long long)counts->incomplete, (unsigned long long)counts->failed,
-        (unsigned long long)counts->deadlocks, (unsigned long long)counts->aborts,
-        (unsigned long long)counts->restored, (unsigned long long)counts->compared);
+    print_message("%llu runs, %.0f a second: %llu steps, %llu rounds judged (%llu incomplete, "
+                  "%llu failed for a reason), %llu deadlocks (%llu with a choice), %llu aborts, "
+                  "%llu restored, %llu compared\n",
+                  (unsigned long long)counts->runs, (double)counts->runs / took,
+                  (unsigned long long)counts->steps, (unsigned long long)counts->rounds,
+                  (unsigned long long)counts->incomplete, (unsigned long long)counts->failed,
+                  (unsigned long long)counts->deadlocks, (unsigned long long)counts->choices,
+                  (unsigned long long)counts->aborts, (unsigned long long)counts->restored,
+                  (unsigned long long)counts->compared);
     say_faults(counts);
 }
 

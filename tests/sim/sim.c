@@ -141,7 +141,12 @@ static void draw_shape(struct sim_shape *shape, uint64_t *random, uint64_t allow
     shape->resources = 2 + below(random, TRUTH_RESOURCES - 1);
     shape->window = below(random, 4) == 0 ? 3 : 0;
     shape->resolves = below(random, 2) == 0;
-    for (int h = 0; h < SIM_HABIT_COUNT; h++) shape->habits[h] = below(random, 3) == 0;
+    uint64_t later = *random; /* A stream for each habit that came later. */
+    for (int h = 0; h <= SIM_STUBBORN; h++) shape->habits[h] = below(random, 3) == 0;
+    for (int h = SIM_STUBBORN + 1; h < SIM_HABIT_COUNT; h++) {
+        uint64_t own = later + ((uint64_t)h << 48);
+        shape->habits[h] = below(&own, 4) == 0;
+    }
     draw_faults(shape, random, allowed);
     shape->period_us = below(random, 2) == 0 ? 0 : 1000 * (1 + below(random, 40));
     shape->deadline_us = shape->chance[SIM_HURRY] > 0 ? 1000 * (1 + below(random, 30)) : 1000000;

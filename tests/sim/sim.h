@@ -63,6 +63,7 @@ enum sim_habit {
     SIM_LAZY,     /* Managers grant when they feel like it. */
     SIM_BRANCHES, /* Processes that work at two nodes. */
     SIM_STUBBORN, /* One process must not be aborted. */
+    SIM_CHOICES,  /* Waits on some of several processes, nested. */
     SIM_HABIT_COUNT
 };
 
@@ -98,6 +99,7 @@ void sim_draw(struct sim_plan *plan, uint64_t seed, uint64_t allowed);
 /* Counted over all runs of a campaign. */
 struct sim_counts {
     uint64_t runs, steps, rounds, incomplete, failed, deadlocks, aborts, restored, compared;
+    uint64_t choices;                 /* Deadlocks in which somebody had a choice. */
     uint64_t faults[SIM_FAULT_COUNT]; /* That really happened. */
     uint64_t opened, closed;          /* Channels, while a round was under way. */
     uint64_t abandoned[3];            /* Rounds: before any node had cut, between, after all had. */

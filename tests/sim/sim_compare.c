@@ -41,7 +41,7 @@ static uint64_t hash_ticket(uint64_t hash, const struct truth_ticket *ticket)
     hash = mixed(hash, ticket->number * 2 + ticket->granted);
     hash = mixed(hash, (uint64_t)(ticket->process * 64 + ticket->resource * 8 + ticket->mode));
     for (int i = 0; i < ticket->need_count; i++) {
-        hash = mixed(hash, (uint64_t)(ticket->needs[i] * 2 + ticket->met[i]));
+        hash = mixed(hash, (uint64_t)(ticket->needs[i].process * 2 + ticket->needs[i].met));
     }
     return hash;
 }

@@ -8,6 +8,7 @@
 #include "src/core/site.h"
 #include "tests/sim/sim.h"
 #include <cmocka.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -123,17 +124,57 @@ static void request_something(struct sim *sim, struct sim_driver *driver, uint64
 
 /* ---- Waits on processes ---- */
 
+/* A dot stands for a process, "2/3" for a group of at least 2 of the next 3. */
+static const char *const need_shapes[] = {".",      "..",        "1/2..",     "2/3...",
+                                          ".1/2..", "1/2.2/2..", "2/3.1/2..."};
+
+/* Reads a shape; how many needs it has, or 0 where the process would wait for itself. */
+static int draw_needs(const struct sim *sim, int process, const char *shape, uint64_t *random,
+                      struct truth_need *needs)
+{
+    int count = 0;
+    for (const char *at = shape; *at != '\0'; count++) {
+        if (*at != '.') {
+            needs[count] = (struct truth_need){.process = TRUTH_GROUP,
+                                               .at_least = (uint8_t)(at[0] - '0'),
+                                               .count = (uint8_t)(at[2] - '0')};
+            at += 3;
+            continue;
+        }
+        int other = (int)(sim_mix(random) % (uint64_t)sim->shape->processes);
+        if (other == process) return 0;
+        needs[count] = (struct truth_need){.process = (int8_t)other};
+        at++;
+    }
+    return count;
+}
+
+static void tell_needs(struct sim *sim, int process, const char *shape,
+                       const struct truth_need *needs, int count)
+{
+    char line[160];
+    (void)snprintf(line, sizeof line, "  %s waits for %s:", sim_processes[process], shape);
+    for (int i = 0; i < count; i++) {
+        size_t used = strlen(line);
+        if (needs[i].process == TRUTH_GROUP) continue;
+        (void)snprintf(line + used, sizeof line - used, " %s", sim_processes[needs[i].process]);
+    }
+    world_say(sim->world, line);
+}
+
 static void wait_on(struct sim *sim, struct sim_driver *driver, uint64_t random)
 {
-    int8_t needs[TRUTH_NEEDS];
-    struct gdn_need said[TRUTH_NEEDS] = {{.branch = false}};
+    struct truth_need needs[TRUTH_NEEDS];
+    struct gdn_need said[TRUTH_NEEDS];
     gdn_ticket ticket;
-    int count = 1 + (int)(sim_mix(&random) % TRUTH_NEEDS);
+    uint64_t shapes = sim->shape->habits[SIM_CHOICES] ? 7 : 2;
+    const char *shape = need_shapes[sim_mix(&random) % shapes];
+    int count = draw_needs(sim, driver->process, shape, &random, needs);
+    if (count == 0) return;
     for (int i = 0; i < count; i++) {
-        int other = (int)(sim_mix(&random) % (uint64_t)sim->shape->processes);
-        if (other == driver->process) return;
-        needs[i] = (int8_t)other;
-        said[i].process = gdn_process_named(sim_processes[other]);
+        bool group = needs[i].process == TRUTH_GROUP;
+        said[i] = group ? gdn_need_at_least(needs[i].at_least, needs[i].count)
+                        : gdn_need_process(gdn_process_named(sim_processes[needs[i].process]));
     }
     if (sim->shape->habits[SIM_STUBBORN]) describe(sim, driver);
     struct gdn_event event = {.type = GDN_EVENT_WAITED_ON};
@@ -141,7 +182,7 @@ static void wait_on(struct sim *sim, struct sim_driver *driver, uint64_t random)
     event.as.waited_on.needs = said;
     event.as.waited_on.count = (size_t)count;
     must(world_event(sim->world, sim_nodes[driver->node], &event, &ticket), "wait on");
-    world_say(sim->world, "  a direct wait begins");
+    tell_needs(sim, driver->process, shape, needs, count);
     truth_wait_on(&sim->truth, driver->node, driver->process, needs, count, ticket.number);
     driver->waiting = true;
     driver->number = ticket.number;
@@ -156,7 +197,7 @@ static void owe_wakes(struct sim *sim, int process, int from)
         for (int i = 0; i < node->ticket_count; i++) {
             const struct truth_ticket *ticket = &node->tickets[i];
             for (int k = 0; k < ticket->need_count; k++) {
-                if (ticket->needs[k] != process || ticket->met[k]) continue;
+                if (ticket->needs[k].process != process || ticket->needs[k].met) continue;
                 assert_true(sim->owed_count < TRUTH_WAITS);
                 sim->owed[sim->owed_count++] = (struct sim_owed){.from = from,
                                                                  .to = n,
@@ -326,7 +367,7 @@ void sim_act(struct sim *sim, uint64_t random)
         if (!some_branch_waits(sim, driver->process)) sim_end_process(sim, driver->process);
     } else if (choice == 2 && habits[SIM_EARLY_RELEASE]) {
         release_early(sim, driver, sim_mix(&random));
-    } else if (choice == 3 && habits[SIM_DIRECT]) {
+    } else if (choice == 3 && (habits[SIM_DIRECT] || habits[SIM_CHOICES])) {
         wait_on(sim, driver, random);
     } else {
         request_something(sim, driver, random);
@@ -517,7 +558,7 @@ static bool is_waited_for(const struct sim *sim, int process)
         for (int i = 0; i < node->ticket_count; i++) {
             const struct truth_ticket *ticket = &node->tickets[i];
             for (int k = 0; k < ticket->need_count; k++) {
-                if (ticket->needs[k] == process && !ticket->met[k]) return true;
+                if (ticket->needs[k].process == process && !ticket->needs[k].met) return true;
             }
         }
     }

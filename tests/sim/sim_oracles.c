@@ -153,7 +153,35 @@ static const struct truth_ticket *find_waiting(const struct truth_node *truth, u
     return NULL;
 }
 
-static void check_waits(const gdn_cut *cut, const struct gdn_cut_node *node,
+static bool same_need(const struct sim *sim, const gdn_cut *cut, const struct gdn_cut_need *a,
+                      const struct truth_need *b)
+{
+    if (a->kind == GDN_NEED_GROUP) {
+        return b->process == TRUTH_GROUP && a->at_least == b->at_least &&
+               a->child_count == b->count;
+    }
+    return sim_process_of(sim, cut->processes[a->process].id) == b->process && a->met == b->met;
+}
+
+/* What was met is left out on the outermost level, and stays in a group. */
+static bool same_needs(const struct sim *sim, const gdn_cut *cut, const struct gdn_cut_node *node,
+                       const struct gdn_cut_wait *wait, const struct truth_ticket *ticket)
+{
+    size_t at = 0;
+    int inside = 0; /* So many more stand in a group. */
+    for (int i = 0; i < ticket->need_count; i++) {
+        const struct truth_need *need = &ticket->needs[i];
+        bool outermost = inside == 0;
+        if (inside > 0) inside--;
+        if (need->process == TRUTH_GROUP) inside += need->count;
+        if (outermost && need->process != TRUTH_GROUP && need->met) continue;
+        if (at == wait->need_count) return false;
+        if (!same_need(sim, cut, &node->needs[wait->need_first + at++], need)) return false;
+    }
+    return at == wait->need_count;
+}
+
+static void check_waits(const struct sim *sim, const gdn_cut *cut, const struct gdn_cut_node *node,
                         const struct truth_node *truth)
 {
     size_t waiting = 0;
@@ -162,9 +190,7 @@ static void check_waits(const gdn_cut *cut, const struct gdn_cut_node *node,
     for (size_t i = 0; i < node->wait_count; i++) {
         const struct gdn_cut_wait *wait = &node->waits[i];
         const struct truth_ticket *ticket = find_waiting(truth, wait->ticket);
-        size_t unmet = 0;
-        for (int k = 0; ticket != NULL && k < ticket->need_count; k++) unmet += !ticket->met[k];
-        if (ticket == NULL || unmet != wait->need_count) {
+        if (ticket == NULL || !same_needs(sim, cut, node, wait, ticket)) {
             sim_broken(SIM_ORACLE_CONTENTS, "%s: ticket %llu is recorded wrongly", name,
                        (unsigned long long)wait->ticket);
         }
@@ -277,7 +303,7 @@ static void check_contents(const struct sim *sim, const gdn_cut *cut, const stru
         }
         if (round->at_cut[at].incarnation != party->incarnation) continue; /* Restarted since. */
         check_homes(sim, cut, node, &round->at_cut[at]);
-        check_waits(cut, node, &round->at_cut[at]);
+        check_waits(sim, cut, node, &round->at_cut[at]);
         check_channels(sim, cut, node, round, at);
     }
 }
@@ -506,6 +532,9 @@ void sim_judge_round(struct sim *sim, int detector, const struct gdn_detector_ev
     sim->counts->incomplete += !verdict->complete;
     if (!verdict->complete && sim->shape->chance[SIM_HURRY] > 0) sim_count(sim, SIM_HURRY);
     sim->counts->deadlocks += verdict->deadlock_count;
+    for (size_t i = 0; i < verdict->deadlock_count; i++) {
+        sim->counts->choices += verdict->deadlocks[i].model != GDN_MODEL_ALL;
+    }
     bool rest =
         verdict->complete && everyone_reported(sim, verdict->cut) && verdict->deadlock_count == 0;
     if (sim->healed && rest) sim->complete_rounds[detector]++;

@@ -99,8 +99,13 @@ static void restore_waits(const struct sim *sim, const gdn_cut *cut,
         }
         for (size_t k = 0; k < wait->need_count; k++) {
             const struct gdn_cut_need *need = &from->needs[wait->need_first + k];
-            ticket->needs[ticket->need_count++] =
-                (int8_t)sim_process_of(sim, cut->processes[need->process].id);
+            bool group = need->kind == GDN_NEED_GROUP;
+            ticket->needs[ticket->need_count++] = (struct truth_need){
+                .process = group ? TRUTH_GROUP
+                                 : (int8_t)sim_process_of(sim, cut->processes[need->process].id),
+                .at_least = (uint8_t)need->at_least,
+                .count = (uint8_t)need->child_count,
+                .met = need->met};
         }
     }
 }
@@ -200,12 +205,9 @@ static void end_wait(struct truth_node *node, uint64_t number)
 static void meet(struct truth_node *node, uint64_t number, int by)
 {
     struct truth_ticket *ticket = truth_ticket(node, number);
-    bool unmet = false, used = false;
-    for (int i = 0; ticket != NULL && i < ticket->need_count; i++) {
-        if (!used && !ticket->met[i] && ticket->needs[i] == by) used = ticket->met[i] = true;
-        unmet |= !ticket->met[i];
-    }
-    if (ticket != NULL && !unmet) end_wait(node, number);
+    if (ticket == NULL) return;
+    (void)truth_meet(ticket->needs, ticket->need_count, by);
+    if (truth_needs_are_met(ticket->needs, ticket->need_count, NULL)) end_wait(node, number);
 }
 
 static void deliver(struct system *system, int from, int to, const struct truth_message *message)
@@ -268,13 +270,11 @@ static bool end_all_of(struct system *system, int process)
         }
         for (int i = node->ticket_count; i-- > 0;) {
             struct truth_ticket *ticket = &node->tickets[i];
-            for (int k = 0; k < ticket->need_count; k++) {
-                had |= ticket->needs[k] == process && !ticket->met[k];
-                if (ticket->needs[k] == process) ticket->met[k] = true;
+            while (truth_meet(ticket->needs, ticket->need_count, process)) had = true;
+            bool direct = ticket->need_count > 0;
+            if (direct && truth_needs_are_met(ticket->needs, ticket->need_count, NULL)) {
+                end_wait(node, ticket->number);
             }
-            bool unmet = ticket->need_count == 0;
-            for (int k = 0; k < ticket->need_count; k++) unmet |= !ticket->met[k];
-            if (!unmet) end_wait(node, ticket->number);
         }
     }
     return had;

@@ -20,6 +20,7 @@ static void every_round_is_true(void **state)
     /* The test would prove nothing otherwise. */
     assert_true(counts.rounds > 2 * campaign.runs);
     assert_true(counts.deadlocks > campaign.runs / 4);
+    assert_true(counts.choices > campaign.runs / 50);
     assert_true(counts.aborts > campaign.runs / 20);
     assert_true(counts.incomplete > campaign.runs / 20);
     for (int f = 0; f < SIM_FAULT_COUNT; f++) assert_true(counts.faults[f] > campaign.runs / 100);

@@ -91,6 +91,34 @@ void truth_crash(struct truth *truth, int node)
     gone->clock[node] = clock;
 }
 
+/* ---- Needs ---- */
+
+bool truth_need_is_met(const struct truth_need *needs, int *at, const bool *free)
+{
+    const struct truth_need *need = &needs[(*at)++];
+    if (need->process != TRUTH_GROUP) return need->met || (free != NULL && free[need->process]);
+    int met = 0;
+    for (int i = 0; i < need->count; i++) met += truth_need_is_met(needs, at, free);
+    return met >= need->at_least;
+}
+
+bool truth_needs_are_met(const struct truth_need *needs, int count, const bool *free)
+{
+    bool all = true;
+    for (int at = 0; at < count;) all &= truth_need_is_met(needs, &at, free);
+    return all;
+}
+
+bool truth_meet(struct truth_need *needs, int count, int by)
+{
+    for (int i = 0; i < count; i++) {
+        if (needs[i].process == TRUTH_GROUP || needs[i].process != by || needs[i].met) continue;
+        needs[i].met = true;
+        return true;
+    }
+    return false;
+}
+
 /* ---- Channels ---- */
 
 static struct truth_channel *channel_between(struct truth *truth, struct truth_peer from,
@@ -236,8 +264,8 @@ void truth_request(struct truth *truth, int node, int process, int resource, uin
                                         .number = number});
 }
 
-void truth_wait_on(struct truth *truth, int node, int process, const int8_t *needs, int count,
-                   uint64_t number)
+void truth_wait_on(struct truth *truth, int node, int process, const struct truth_need *needs,
+                   int count, uint64_t number)
 {
     struct truth_ticket *ticket =
         add_ticket(&truth->nodes[node], (struct truth_ticket){.number = number,
@@ -245,7 +273,7 @@ void truth_wait_on(struct truth *truth, int node, int process, const int8_t *nee
                                                               .home = -1,
                                                               .resource = TRUTH_DIRECT,
                                                               .need_count = (uint8_t)count});
-    memcpy(ticket->needs, needs, (size_t)count);
+    memcpy(ticket->needs, needs, (size_t)count * sizeof *needs);
 }
 
 /* The ticket is over for its issuer; its home hears of it. */
@@ -415,14 +443,8 @@ void truth_refuse(struct truth *truth, int home, int resource, const struct trut
 static void meet_need(struct truth *truth, int node, uint64_t number, int by)
 {
     struct truth_ticket *ticket = truth_ticket(&truth->nodes[node], number);
-    if (ticket == NULL) return;
-    int unmet = 0;
-    bool used = false;
-    for (int i = 0; i < ticket->need_count; i++) {
-        if (!used && !ticket->met[i] && ticket->needs[i] == by) used = ticket->met[i] = true;
-        unmet += !ticket->met[i];
-    }
-    if (!used || unmet > 0) return;
+    if (ticket == NULL || !truth_meet(ticket->needs, ticket->need_count, by)) return;
+    if (!truth_needs_are_met(ticket->needs, ticket->need_count, NULL)) return;
     note_end(truth, node, number, TRUTH_SERVED);
     remove_ticket(&truth->nodes[node], ticket);
 }

@@ -15,8 +15,17 @@
 #define TRUTH_RESOURCES 6
 #define TRUTH_TICKETS   64 /* Live, issued by one node. */
 #define TRUTH_PLACES    32 /* Holders or entries of one resource. */
-#define TRUTH_NEEDS     2
+#define TRUTH_NEEDS     6
 #define TRUTH_DIRECT    (-1) /* Instead of a resource. */
+#define TRUTH_GROUP     (-1) /* Instead of a process. */
+
+/* What a direct wait is for, in prefix order as in struct gdn_need; the outermost level is all-of.
+ */
+struct truth_need {
+    int8_t process; /* TRUTH_GROUP: at least at_least of the count needs that follow. */
+    uint8_t at_least, count;
+    bool met; /* A process. */
+};
 
 /* A ticket, seen from its issuer. */
 struct truth_ticket {
@@ -26,9 +35,8 @@ struct truth_ticket {
     bool granted;
     uint64_t home_incarnation;
     uint32_t association; /* With its home. */
-    uint8_t need_count;   /* Of a direct wait: processes, all of them needed. */
-    int8_t needs[TRUTH_NEEDS];
-    bool met[TRUTH_NEEDS];
+    uint8_t need_count;   /* Of a direct wait. */
+    struct truth_need needs[TRUTH_NEEDS];
 };
 
 /* A ticket, seen from its home. */
@@ -121,8 +129,8 @@ int truth_home_of(const struct truth *truth, int resource);
 
 void truth_request(struct truth *truth, int node, int process, int resource, uint8_t mode,
                    uint64_t number);
-void truth_wait_on(struct truth *truth, int node, int process, const int8_t *needs, int count,
-                   uint64_t number);
+void truth_wait_on(struct truth *truth, int node, int process, const struct truth_need *needs,
+                   int count, uint64_t number);
 void truth_release(struct truth *truth, int node, int process, int resource);
 void truth_cancel(struct truth *truth, int node, uint64_t number);
 void truth_end(struct truth *truth, int node, int process);
@@ -148,6 +156,13 @@ void truth_lose(struct truth *truth, int node, struct truth_peer peer, int arriv
 void truth_drop_orphans(struct truth *truth, int node, int peer);
 
 struct truth_ticket *truth_ticket(struct truth_node *node, uint64_t number);
+/* The need at *at, which moves behind it, is met, if @p free of the processes (NULL: none) count as
+ * answers. */
+bool truth_need_is_met(const struct truth_need *needs, int *at, const bool *free);
+/* All are met, if @p free do. */
+bool truth_needs_are_met(const struct truth_need *needs, int count, const bool *free);
+/* A wake by that process meets the first listing of it that is not met; false: there is none. */
+bool truth_meet(struct truth_need *needs, int count, int by);
 enum truth_end_reason truth_reason(const struct truth *truth, uint64_t incarnation,
                                    uint64_t number);
 
@@ -158,7 +173,9 @@ enum truth_end_reason truth_reason(const struct truth *truth, uint64_t incarnati
 struct truth_wait {
     int node, process;
     uint64_t incarnation, number;
-    bool blocked_by[TRUTH_PROCESSES];
+    bool blocked_by[TRUTH_PROCESSES]; /* All of these: of a lock. */
+    uint8_t need_count;               /* Of a direct wait, once the mail is delivered. */
+    struct truth_need needs[TRUTH_NEEDS];
     bool stuck;
     int core; /* Lowest wait of its core; -1: in none. */
     bool reach[TRUTH_WAITS];

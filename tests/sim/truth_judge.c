@@ -87,6 +87,15 @@ static int wakes_in_flight(const struct cut *cut, int node, uint64_t number, int
 
 /* ---- Tickets that wait ---- */
 
+/* Of a direct wait, what remains once the mail is delivered. */
+static void deliver_wakes(const struct cut *cut, int node, struct truth_wait *wait)
+{
+    for (int p = 0; p < TRUTH_PROCESSES; p++) {
+        int wakes = wait->need_count == 0 ? 0 : wakes_in_flight(cut, node, wait->number, p);
+        for (int i = 0; i < wakes; i++) (void)truth_meet(wait->needs, wait->need_count, p);
+    }
+}
+
 static void add_wait(const struct cut *cut, int node, const struct truth_ticket *ticket)
 {
     struct truth_judged *judged = cut->judged;
@@ -98,25 +107,11 @@ static void add_wait(const struct cut *cut, int node, const struct truth_ticket 
     wait->incarnation = cut->nodes[node].incarnation;
     wait->number = ticket->number;
     wait->core = -1;
-    for (int i = 0; i < ticket->need_count; i++) {
-        int earlier = 0;
-        for (int k = 0; k < i; k++) {
-            earlier += !ticket->met[k] && ticket->needs[k] == ticket->needs[i];
-        }
-        if (ticket->met[i]) continue;
-        if (wakes_in_flight(cut, node, ticket->number, ticket->needs[i]) > earlier) continue;
-        wait->blocked_by[ticket->needs[i]] = true;
-    }
-}
-
-/* True when all listings of a direct wait are met once the mail is delivered. */
-static bool is_woken(const struct truth_judged *judged)
-{
-    const struct truth_wait *wait = &judged->waits[judged->wait_count - 1];
-    for (int p = 0; p < TRUTH_PROCESSES; p++) {
-        if (wait->blocked_by[p]) return false;
-    }
-    return true;
+    wait->need_count = ticket->need_count;
+    memcpy(wait->needs, ticket->needs, sizeof wait->needs);
+    deliver_wakes(cut, node, wait);
+    bool woken = wait->need_count > 0 && truth_needs_are_met(wait->needs, wait->need_count, NULL);
+    if (woken) judged->wait_count--;
 }
 
 static void find_waits(const struct cut *cut)
@@ -127,8 +122,6 @@ static void find_waits(const struct cut *cut)
             const struct truth_ticket *ticket = &node->tickets[i];
             if (ticket->granted || is_answered(cut, n, ticket)) continue;
             add_wait(cut, n, ticket);
-            bool direct = ticket->resource == TRUTH_DIRECT;
-            if (direct && is_woken(cut->judged)) cut->judged->wait_count--;
         }
     }
 }
@@ -307,54 +300,120 @@ static void find_blockers(const struct cut *cut)
     }
 }
 
-/* ---- Who is stuck, and in which core ---- */
+/* ---- Who is stuck ---- */
 
-static bool is_served(const struct truth_judged *judged, const struct truth_wait *wait)
+/* Some of a cut's waits; all others count as served. */
+struct some {
+    bool in[TRUTH_WAITS];
+};
+
+static void find_free(const struct truth_judged *judged, const struct some *some, bool *free)
 {
+    for (int p = 0; p < TRUTH_PROCESSES; p++) free[p] = true;
+    for (int i = 0; i < judged->wait_count; i++) {
+        if (some->in[i]) free[judged->waits[i].process] = false;
+    }
+}
+
+static bool is_served(const struct truth_wait *wait, const bool *free)
+{
+    if (wait->need_count > 0) return truth_needs_are_met(wait->needs, wait->need_count, free);
     for (int p = 0; p < TRUTH_PROCESSES; p++) {
-        if (wait->blocked_by[p] && judged->stuck[p]) return false;
+        if (wait->blocked_by[p] && !free[p]) return false;
     }
     return true;
 }
 
-/* A process is stuck when one of its tickets is; all that wait at first. */
-static void find_stuck(struct truth_judged *judged)
+/* Strike out whoever is served until nothing changes. */
+static void keep_stuck(const struct truth_judged *judged, struct some *some)
 {
-    bool changed = true;
-    for (int i = 0; i < judged->wait_count; i++) {
-        judged->waits[i].stuck = true;
-        judged->stuck[judged->waits[i].process] = true;
-    }
-    while (changed) {
+    bool free[TRUTH_PROCESSES];
+    for (bool changed = true; changed;) {
         changed = false;
-        bool stuck[TRUTH_PROCESSES] = {false};
+        find_free(judged, some, free);
         for (int i = 0; i < judged->wait_count; i++) {
-            struct truth_wait *wait = &judged->waits[i];
-            if (wait->stuck && is_served(judged, wait)) {
-                wait->stuck = false;
-                changed = true;
-            }
-            stuck[wait->process] |= wait->stuck;
+            if (!some->in[i] || !is_served(&judged->waits[i], free)) continue;
+            some->in[i] = false;
+            changed = true;
         }
-        memcpy(judged->stuck, stuck, sizeof stuck);
     }
 }
 
-static void find_reach(struct truth_judged *judged)
+/* ---- Cores ---- */
+
+/* Whom the need at *at (which moves behind it) still waits for: nobody, once a group is met. */
+static void list_need(const struct truth_need *needs, int *at, const bool *free, bool *listed)
+{
+    int first = *at, behind = first;
+    bool unmet = !truth_need_is_met(needs, &behind, free);
+    const struct truth_need *need = &needs[(*at)++];
+    if (need->process != TRUTH_GROUP && unmet) listed[need->process] = true;
+    for (int i = 0; need->process == TRUTH_GROUP && unmet && i < need->count; i++) {
+        list_need(needs, at, free, listed);
+    }
+    *at = behind;
+}
+
+static void list_blockers(const struct truth_wait *wait, const bool *free, bool *listed)
+{
+    memcpy(listed, wait->blocked_by, sizeof wait->blocked_by);
+    for (int at = 0; at < wait->need_count;) list_need(wait->needs, &at, free, listed);
+}
+
+/* reach[i][k]: among the stuck of @p some, i waits for k, perhaps by way of others. */
+static void find_reach(const struct truth_judged *judged, const struct some *some,
+                       bool (*reach)[TRUTH_WAITS])
 {
     int count = judged->wait_count;
+    bool free[TRUTH_PROCESSES];
+    find_free(judged, some, free);
     for (int i = 0; i < count; i++) {
-        struct truth_wait *from = &judged->waits[i];
+        bool blockers[TRUTH_PROCESSES];
+        list_blockers(&judged->waits[i], free, blockers);
         for (int k = 0; k < count; k++) {
-            const struct truth_wait *to = &judged->waits[k];
-            from->reach[k] = from->stuck && to->stuck && from->blocked_by[to->process];
+            reach[i][k] = some->in[i] && some->in[k] && blockers[judged->waits[k].process];
         }
     }
     for (int via = 0; via < count; via++) {
         for (int i = 0; i < count; i++) {
-            if (!judged->waits[i].reach[via]) continue;
-            for (int k = 0; k < count; k++) {
-                if (judged->waits[via].reach[k]) judged->waits[i].reach[k] = true;
+            for (int k = 0; reach[i][via] && k < count; k++) reach[i][k] |= reach[via][k];
+        }
+    }
+}
+
+static bool same_waits(const struct some *a, const struct some *b)
+{
+    return memcmp(a, b, sizeof *a) == 0;
+}
+
+/* A component of what is stuck is a core when it stays stuck with everything outside it served;
+ * if only part of it does, the same is asked of that part's components (RULES 11). */
+static void find_cores(struct truth_judged *judged, const struct some *stuck)
+{
+    static struct some sets[2 * TRUTH_WAITS];
+    static bool reach[TRUTH_WAITS][TRUTH_WAITS];
+    int set_count = 1;
+    sets[0] = *stuck;
+    while (set_count > 0) {
+        struct some part = sets[--set_count], whole = part;
+        keep_stuck(judged, &part);
+        find_reach(judged, &part, reach);
+        for (int i = 0; i < judged->wait_count; i++) {
+            struct some component = {{false}};
+            bool is_first = reach[i][i];
+            for (int k = 0; k < judged->wait_count; k++) {
+                component.in[k] = reach[i][k] && reach[k][i];
+                if (component.in[k] && k < i) is_first = false;
+            }
+            if (!is_first) continue;
+            if (!same_waits(&component, &whole)) {
+                assert_true(set_count < 2 * TRUTH_WAITS);
+                sets[set_count++] = component;
+                continue;
+            }
+            judged->core_count++;
+            for (int k = 0; k < judged->wait_count; k++) {
+                if (component.in[k]) judged->waits[k].core = i;
             }
         }
     }
@@ -363,6 +422,9 @@ static void find_reach(struct truth_judged *judged)
 void truth_judge(const struct truth_node *nodes, int count, struct truth_judged *judged)
 {
     struct cut cut = {nodes, count, judged};
+    struct some stuck = {{false}};
+    static bool reach[TRUTH_WAITS][TRUTH_WAITS];
+    bool any = false;
     judged->wait_count = 0;
     judged->core_count = 0;
     memset(judged->stuck, 0, sizeof judged->stuck);
@@ -372,18 +434,17 @@ void truth_judge(const struct truth_node *nodes, int count, struct truth_judged 
         return; /* Nobody waits for himself. */
     }
     find_blockers(&cut);
-    find_stuck(judged);
-    bool any = false;
-    for (int p = 0; p < TRUTH_PROCESSES; p++) any |= judged->stuck[p];
-    if (!any) return;
-    find_reach(judged);
+    for (int i = 0; i < judged->wait_count; i++) stuck.in[i] = true;
+    keep_stuck(judged, &stuck);
     for (int i = 0; i < judged->wait_count; i++) {
         struct truth_wait *wait = &judged->waits[i];
-        for (int k = 0; k <= i; k++) {
-            if (!wait->reach[k] || !judged->waits[k].reach[i]) continue;
-            wait->core = k;
-            break;
-        }
-        if (wait->core == i) judged->core_count++;
+        wait->stuck = stuck.in[i];
+        if (wait->stuck) any = judged->stuck[wait->process] = true;
     }
+    if (!any) return;
+    find_reach(judged, &stuck, reach);
+    for (int i = 0; i < judged->wait_count; i++) {
+        memcpy(judged->waits[i].reach, reach[i], sizeof reach[i]);
+    }
+    find_cores(judged, &stuck);
 }
