@@ -21,6 +21,7 @@ struct history {
 
 struct histories {
     const struct layout *layout;
+    const struct member_kind *kind;
     struct history *list;
     uint32_t count, capacity;
 };
@@ -55,13 +56,13 @@ static void run(struct histories *histories, struct history *history)
         assert(length < LENGTH_MAX);
         path[length++] = at;
     }
-    struct member *member = member_new(histories->layout, history->node);
+    struct member *member = histories->kind->make(histories->layout, history->node);
     while (length > 0) {
         at = path[--length];
-        member_act(member, &histories->layout->actions[at->action], at->item);
+        histories->kind->act(member, &histories->layout->actions[at->action], at->item);
     }
-    memcpy(&history->facts, member_facts(member), sizeof history->facts);
-    if (!member_end(member) && history->facts.broken[0] == '\0') {
+    memcpy(&history->facts, histories->kind->facts(member), sizeof history->facts);
+    if (!histories->kind->end(member) && history->facts.broken[0] == '\0') {
         (void)snprintf(history->facts.broken, sizeof history->facts.broken,
                        "a recorded message is never given back");
     }
@@ -72,6 +73,7 @@ struct histories *histories_new(const struct layout *layout)
     struct histories *histories = calloc(1, sizeof *histories);
     if (histories == NULL) abort();
     histories->layout = layout;
+    histories->kind = member_kind_of(layout);
     for (int node = 0; node < layout->plan.nodes; node++) {
         struct history *root = add_history(histories);
         root->node = (uint16_t)node;

@@ -1,26 +1,30 @@
 /* SPDX-License-Identifier: MIT */
-/* One node of a layout: a real participant and the thinnest host around it, which keeps its own
- * books of what was sent and taken, and compares each report with them. */
+/* One node of a layout: a real object of the library and the thinnest host around it. Two kinds:
+ *
+ *     member_participant.c  a gdn_participant; what crosses a channel is a word
+ *     member_site.c         a gdn_site; what crosses is a frame, byte for byte */
 #ifndef TESTS_EXPLORE_MEMBER_H
 #define TESTS_EXPLORE_MEMBER_H
 
-#include "tests/explore/facts.h"
+#include "tests/explore/books.h"
+#include <stdio.h>
 
 struct member;
 
-/* Items on a channel: their kind and what they say. */
-enum member_item { MEMBER_MESSAGE, MEMBER_MARKER, MEMBER_LIST };
+struct member_kind {
+    /* Borrows the layout. Failures to make one end the program. */
+    struct member *(*make)(const struct layout *layout, int node);
+    void (*act)(struct member *member, const struct layout_action *action, uint32_t item);
+    const struct facts *(*facts)(const struct member *member);
+    /* Frees it. False: something that it was handed has not been given back. */
+    bool (*end)(struct member *member);
+    /* What crosses a channel, in words. */
+    void (*tell)(const struct layout *layout, uint32_t item, FILE *narrator);
+};
 
-/* Borrows the layout. Failures to make one end the program. */
-struct member *member_new(const struct layout *layout, int node);
-/* @p item: what arrives; else 0. */
-void member_act(struct member *member, const struct layout_action *action, uint32_t item);
-/* What has become of it so far. */
-const struct facts *member_facts(const struct member *member);
-/* Frees it. False: a message that it was handed has not been given back. */
-bool member_end(struct member *member);
+extern const struct member_kind member_participant;
 
-enum member_item member_item_kind(uint32_t item);
-uint32_t member_item_value(uint32_t item);
+/* Those of a layout. */
+const struct member_kind *member_kind_of(const struct layout *layout);
 
 #endif

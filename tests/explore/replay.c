@@ -7,6 +7,7 @@
 
 struct replay {
     const struct layout *layout;
+    const struct member_kind *kind;
     struct member *members[LAYOUT_NODES_MAX];
     FILE *narrator;
 };
@@ -16,13 +17,15 @@ struct replay *replay_new(const struct layout *layout)
     struct replay *replay = calloc(1, sizeof *replay);
     if (replay == NULL) abort();
     replay->layout = layout;
-    for (int n = 0; n < layout->plan.nodes; n++) replay->members[n] = member_new(layout, n);
+    replay->kind = member_kind_of(layout);
+    for (int n = 0; n < layout->plan.nodes; n++) replay->members[n] = replay->kind->make(layout, n);
     return replay;
 }
 
 void replay_free(struct replay *replay)
 {
-    for (int n = 0; n < replay->layout->plan.nodes; n++) (void)member_end(replay->members[n]);
+    for (int n = 0; n < replay->layout->plan.nodes; n++)
+        (void)replay->kind->end(replay->members[n]);
     free(replay);
 }
 
@@ -33,28 +36,10 @@ void replay_narrate(struct replay *replay, FILE *narrator)
 
 const struct facts *replay_facts(const struct replay *replay, int node)
 {
-    return member_facts(replay->members[node]);
+    return replay->kind->facts(replay->members[node]);
 }
 
 /* ---- What happens, in words ---- */
-
-static void tell_item(const struct replay *replay, uint32_t item)
-{
-    uint32_t value = member_item_value(item);
-    switch (member_item_kind(item)) {
-    case MEMBER_MESSAGE:
-        (void)fprintf(replay->narrator, "message %u", (unsigned)value + 1);
-        return;
-    case MEMBER_MARKER:
-        (void)fprintf(replay->narrator, "marker of %s",
-                      layout_round_word(replay->layout, (int)value));
-        return;
-    case MEMBER_LIST:
-        (void)fprintf(replay->narrator, "opening list, D1/%u D2/%u", (unsigned)value & 15,
-                      (unsigned)value >> 4);
-        return;
-    }
-}
 
 static void tell_action(const struct replay *replay, int action, uint32_t item)
 {
@@ -63,7 +48,7 @@ static void tell_action(const struct replay *replay, int action, uint32_t item)
     (void)fprintf(replay->narrator, "    %-12s", layout_word(replay->layout, action, word));
     if (what->kind == LAYOUT_ARRIVE) {
         (void)fprintf(replay->narrator, " ");
-        tell_item(replay, item);
+        replay->kind->tell(replay->layout, item, replay->narrator);
     }
     if (what->kind == LAYOUT_ORDER) {
         static const char *const verbs[] = {"start", "collect", "abandon"};
@@ -91,7 +76,7 @@ static void tell_change(const struct replay *replay, int node, const struct fact
         const struct layout_channel *channel = &layout->channels[layout->outs[node][out]];
         for (int k = before->item_count[out]; k < after->item_count[out]; k++) {
             (void)fprintf(replay->narrator, "; to %c: ", 'A' + channel->to);
-            tell_item(replay, after->items[out][k]);
+            replay->kind->tell(layout, after->items[out][k], replay->narrator);
         }
     }
     if (after->broken[0] != '\0' && before->broken[0] == '\0') {
@@ -124,7 +109,7 @@ bool replay_act(struct replay *replay, int action)
     if (!is_possible(replay, action, &item)) return false;
     struct facts before = *replay_facts(replay, what->node);
     if (replay->narrator != NULL) tell_action(replay, action, item);
-    member_act(replay->members[what->node], what, item);
+    replay->kind->act(replay->members[what->node], what, item);
     if (replay->narrator != NULL) tell_change(replay, what->node, &before);
     return true;
 }

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+#include "tests/explore/books.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+void books_open(struct books *books, const struct layout *layout, int node)
+{
+    *books = (struct books){.layout = layout, .node = node, .tokens = layout_tokens(layout, node)};
+}
+
+void books_break(struct books *books, const char *format, ...)
+{
+    va_list arguments;
+    if (books->facts.broken[0] != '\0') return;
+    va_start(arguments, format);
+    (void)vsnprintf(books->facts.broken, sizeof books->facts.broken, format, arguments);
+    va_end(arguments);
+}
+
+static const char *word(const struct books *books, int r)
+{
+    return layout_round_word(books->layout, r);
+}
+
+/* ---- The application ---- */
+
+int books_send(struct books *books, int c)
+{
+    int message = books->sent[books->layout->channels[c].out]++;
+    books->tokens &= ~layout_token(books->layout, c, message);
+    return message;
+}
+
+void books_take(struct books *books, int c, int message)
+{
+    const struct layout_channel *channel = &books->layout->channels[c];
+    if (books->taken[channel->in]++ != message) {
+        books_break(books, "message %d of %c is taken out of turn", message + 1,
+                    'A' + channel->from);
+    }
+    books->tokens |= layout_token(books->layout, c, message);
+}
+
+void books_emit(struct books *books, int out, uint32_t item)
+{
+    struct facts *facts = &books->facts;
+    assert(facts->item_count[out] < FACTS_ITEMS_MAX);
+    facts->items[out][facts->item_count[out]++] = item;
+}
+
+/* ---- The cut ---- */
+
+static bool was_abandoned(const struct books *books, int r)
+{
+    const struct layout_round *round = &books->layout->rounds[r];
+    for (int k = 0; k < books->facts.orders[round->initiator]; k++) {
+        const struct layout_order *order =
+            layout_order(books->layout, round->initiator, books->node, k);
+        if (order->verb == LAYOUT_ABANDON && order->number == round->number) return true;
+    }
+    return false;
+}
+
+void books_record(struct books *books, int r)
+{
+    struct facts_round *round = &books->facts.rounds[r];
+    if (round->phase != FACTS_NOT_YET) books_break(books, "%s is recorded again", word(books, r));
+    if (was_abandoned(books, r)) {
+        books_break(books, "%s begins though it was abandoned", word(books, r));
+    }
+    round->phase = FACTS_CUT;
+    round->tokens = books->tokens;
+    memcpy(round->sent, books->sent, sizeof round->sent);
+    memcpy(round->taken, books->taken, sizeof round->taken);
+}
+
+void books_marker(struct books *books, int r, int out)
+{
+    if (books->facts.rounds[r].markers[out]++ != 0) {
+        books_break(books, "a second marker of %s on a channel", word(books, r));
+    }
+}
+
+/* ---- The report ---- */
+
+void books_report(struct books *books, int r)
+{
+    struct facts_round *round = &books->facts.rounds[r];
+    if (round->phase != FACTS_CUT) {
+        books_break(books, "%s is reported out of turn", word(books, r));
+    }
+    round->phase = FACTS_REPORTED;
+    round->heard = books->heard;
+}
+
+void books_report_out(struct books *books, int r, int c, uint64_t sent)
+{
+    const struct layout_channel *channel = &books->layout->channels[c];
+    struct facts_round *round = &books->facts.rounds[r];
+    round->outs |= (uint8_t)(1 << channel->out);
+    if (sent == round->sent[channel->out]) return;
+    books_break(books, "the report says %d were sent to %c, it was %d", (int)sent,
+                'A' + channel->to, round->sent[channel->out]);
+}
+
+void books_report_in(struct books *books, int r, int c, uint64_t taken, bool open)
+{
+    const struct layout_channel *channel = &books->layout->channels[c];
+    struct facts_round *round = &books->facts.rounds[r];
+    round->ins |= (uint8_t)(1 << channel->in);
+    if (open) round->open |= (uint8_t)(1 << channel->in);
+    if (taken == round->taken[channel->in]) return;
+    books_break(books, "the report says %d were taken from %c, it was %d", (int)taken,
+                'A' + channel->from, round->taken[channel->in]);
+}
+
+/* The messages right after those taken, in order, and no others. */
+void books_report_message(struct books *books, int r, int c, int of, int message)
+{
+    const struct layout_channel *channel = &books->layout->channels[c];
+    struct facts_round *round = &books->facts.rounds[r];
+    int expected = round->taken[channel->in] + round->recorded[channel->in]++;
+    round->tokens |= layout_token(books->layout, c, expected);
+    if (of == c && message == expected) return;
+    books_break(books, "message %d of %c is recorded where message %d of %c belongs", message + 1,
+                'A' + books->layout->channels[of].from, expected + 1, 'A' + channel->from);
+}
+
+void books_end_round(struct books *books, int r)
+{
+    struct facts_round *round = &books->facts.rounds[r];
+    if (round->phase == FACTS_REPORTED) return;
+    if (!books->layout->rounds[r].may_end) books_break(books, "%s is given up", word(books, r));
+    round->phase = FACTS_ENDED;
+}
+
+/* A newer round of an initiator replaces its older one. */
+void books_check(struct books *books)
+{
+    const struct layout *layout = books->layout;
+    for (int r = 0; r < layout->round_count; r++) {
+        const struct layout_round *round = &layout->rounds[r];
+        int newer = layout_round(layout, round->initiator, round->number + UINT64_C(1));
+        if (newer < 0 || books->facts.rounds[newer].phase == FACTS_NOT_YET) continue;
+        if (books->facts.rounds[r].phase == FACTS_CUT) {
+            books_break(books, "%s goes on beside a newer round", word(books, r));
+        }
+    }
+}
