@@ -121,7 +121,7 @@ static void end_of_execution(struct explorer *explorer, const struct level *leve
         facts[n] = facts_of(explorer, level, n);
     }
     found->interleavings++;
-    if (!judge(explorer->layout, facts, &found->rounds, found->why, sizeof found->why)) {
+    if (!judge_execution(explorer->layout, facts, &found->rounds, found->why, sizeof found->why)) {
         break_off(explorer);
         return;
     }

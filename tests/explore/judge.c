@@ -154,8 +154,8 @@ static bool judge_round(const struct layout *layout, const struct facts *const *
     return judge_tokens(layout, facts, r, why, bytes);
 }
 
-bool judge(const struct layout *layout, const struct facts *const *facts,
-           struct judge_counts *counts, char *why, size_t why_bytes)
+bool judge_execution(const struct layout *layout, const struct facts *const *facts,
+                     struct judge_counts *counts, char *why, size_t why_bytes)
 {
     for (int r = 0; r < layout->round_count; r++) {
         if (!judge_round(layout, facts, r, counts, why, why_bytes)) return false;

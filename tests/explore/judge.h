@@ -15,7 +15,7 @@ struct judge_counts {
 };
 
 /* @p facts: of each node. False: @p why says what is not true. */
-bool judge(const struct layout *layout, const struct facts *const *facts,
-           struct judge_counts *counts, char *why, size_t why_bytes);
+bool judge_execution(const struct layout *layout, const struct facts *const *facts,
+                     struct judge_counts *counts, char *why, size_t why_bytes);
 
 #endif
