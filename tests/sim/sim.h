@@ -26,6 +26,7 @@
 #define SIM_DETECTORS   2
 #define SIM_DRIVERS     (2 * TRUTH_PROCESSES)
 #define SIM_PATIENCE_MS 100
+#define SIM_CAPACITY    3               /* Of a pool. */
 #define SIM_LAST_CUT    "build/sim.cut" /* Of a narrated run. */
 
 /* Each can be switched off by name, and its probability is drawn from the seed. */
@@ -64,6 +65,9 @@ enum sim_habit {
     SIM_BRANCHES, /* Processes that work at two nodes. */
     SIM_STUBBORN, /* One process must not be aborted. */
     SIM_CHOICES,  /* Waits on some of several processes, nested. */
+    SIM_TRIES,    /* Requests that do not wait. */
+    SIM_BRIEF,    /* Holds until the branch goes on. */
+    SIM_POOLS,    /* Every other resource is a pool of units. */
     SIM_HABIT_COUNT
 };
 
@@ -159,8 +163,10 @@ struct sim_driver {
     bool waiting;
     uint64_t number; /* Of the ticket it waits on. */
     int wanted;
-    uint8_t wanted_mode;
+    struct truth_wish wish;
     int held[TRUTH_RESOURCES]; /* 0: not; else 1 + mode. */
+    bool
+        brief[TRUTH_RESOURCES]; /* To be given back before anything else is waited for by others. */
 };
 
 /* A process that has ended owes this to one that waits for it. */
@@ -246,6 +252,7 @@ uint64_t sim_mix(uint64_t *state);
 /* sim_drive.c */
 void sim_add_drivers(struct sim *sim, uint64_t random);
 void sim_act(struct sim *sim, uint64_t random);
+/* The next item, and the messages on the way to it of which nobody hears. False: there was none. */
 bool sim_take(struct sim *sim, int node);
 /* False: there was nothing to grant. */
 bool sim_grant(struct sim *sim, int node, int resource);
@@ -262,6 +269,7 @@ bool sim_wind_down(struct sim *sim);
 
 /* sim_faults.c */
 void sim_suffer(struct sim *sim, enum sim_fault fault, uint64_t random);
+bool sim_is_pool(const struct sim *sim, int resource);
 void sim_start_node(struct sim *sim, int node);
 void sim_connect_node(struct sim *sim, int node);
 void sim_start_detector(struct sim *sim, int detector);

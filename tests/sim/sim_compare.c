@@ -30,7 +30,7 @@ static uint64_t hash_list(uint64_t hash, const struct truth_list *list)
     hash = mixed(hash, (uint64_t)list->count);
     for (int i = 0; i < list->count; i++) {
         const struct truth_entry *entry = &list->entries[i];
-        hash = mixed(hash, entry->number * 64 + entry->mode * 8U + (uint64_t)entry->issuer);
+        hash = mixed(hash, entry->number * 64 + entry->wish.mode * 8U + (uint64_t)entry->issuer);
         hash = mixed(hash, (uint64_t)entry->process * 2 + entry->orphan);
     }
     return hash;
@@ -39,7 +39,7 @@ static uint64_t hash_list(uint64_t hash, const struct truth_list *list)
 static uint64_t hash_ticket(uint64_t hash, const struct truth_ticket *ticket)
 {
     hash = mixed(hash, ticket->number * 2 + ticket->granted);
-    hash = mixed(hash, (uint64_t)(ticket->process * 64 + ticket->resource * 8 + ticket->mode));
+    hash = mixed(hash, (uint64_t)(ticket->process * 64 + ticket->resource * 8 + ticket->wish.mode));
     for (int i = 0; i < ticket->need_count; i++) {
         hash = mixed(hash, (uint64_t)(ticket->needs[i].process * 2 + ticket->needs[i].met));
     }

@@ -77,27 +77,43 @@ static void describe(struct sim *sim, const struct sim_driver *driver)
          "describe");
 }
 
-static void request(struct sim *sim, struct sim_driver *driver, int resource, uint8_t mode)
+/* Its own node turns down at once what it cannot grant. */
+static void check_turned_down(const struct sim *sim, const struct sim_driver *driver, int resource,
+                              struct truth_wish wish, enum gdn_err err)
+{
+    int home = truth_home_of(&sim->truth, resource);
+    if ((wish.flags & GDN_REQUEST_NO_WAIT) == 0 || home != driver->node) return;
+    bool free = truth_is_free(&sim->truth.nodes[home].homes[resource], driver->process, wish);
+    if (free == (err == GDN_OK)) return;
+    sim_broken(SIM_ORACLE_SITE, "%s %s: a request that does not wait: %s", sim_nodes[home],
+               sim_resources[resource], gdn_err_text(err));
+}
+
+static void request(struct sim *sim, struct sim_driver *driver, int resource,
+                    struct truth_wish wish)
 {
     gdn_ticket ticket;
     int home = truth_home_of(&sim->truth, resource);
+    struct gdn_request how = {.mode = wish.mode, .flags = wish.flags, .units = wish.units};
     if (sim->shape->habits[SIM_STUBBORN]) describe(sim, driver);
     enum gdn_err err =
-        world_request(sim->world, sim_nodes[driver->node], sim_nodes[home],
-                      sim_processes[driver->process], sim_resources[resource], mode, &ticket);
-    if (!went_through(err, "request")) {
-        if (err != GDN_ERR_FULL) dial(sim, driver->node, home);
+        world_ask(sim->world, sim_nodes[driver->node], sim_nodes[home],
+                  sim_processes[driver->process], sim_resources[resource], how, &ticket);
+    check_turned_down(sim, driver, resource, wish, err);
+    if (err == GDN_ERR_NOT_GRANTABLE || !went_through(err, "request")) {
+        bool known = err == GDN_ERR_FULL || err == GDN_ERR_NOT_GRANTABLE;
+        if (!known) dial(sim, driver->node, home);
         return;
     }
     if (ticket.incarnation != sim->truth.nodes[driver->node].incarnation ||
         truth_ticket(&sim->truth.nodes[driver->node], ticket.number) != NULL) {
         sim_broken(SIM_ORACLE_SITE, "a ticket was used twice");
     }
-    truth_request(&sim->truth, driver->node, driver->process, resource, mode, ticket.number);
+    truth_request(&sim->truth, driver->node, driver->process, resource, wish, ticket.number);
     driver->waiting = true;
     driver->number = ticket.number;
     driver->wanted = resource;
-    driver->wanted_mode = mode;
+    driver->wish = wish;
 }
 
 static bool sibling_wants(const struct sim *sim, const struct sim_driver *driver, int resource)
@@ -110,6 +126,18 @@ static bool sibling_wants(const struct sim *sim, const struct sim_driver *driver
     return false;
 }
 
+/* It could end up waiting for itself alone, and nobody may abort it. */
+static bool would_be_hopeless(const struct sim *sim, const struct sim_driver *driver, int resource)
+{
+    bool stubborn = sim->shape->habits[SIM_STUBBORN] && driver->process == 0;
+    bool has = false;
+    for (int i = 0; i < sim->driver_count; i++) {
+        const struct sim_driver *own = &sim->drivers[i];
+        if (own->process == driver->process && own->held[resource] != 0) has = true;
+    }
+    return stubborn && has && sim_is_pool(sim, resource);
+}
+
 static void request_something(struct sim *sim, struct sim_driver *driver, uint64_t random)
 {
     int resource = (int)(sim_mix(&random) % (uint64_t)sim->shape->resources);
@@ -119,7 +147,16 @@ static void request_something(struct sim *sim, struct sim_driver *driver, uint64
     int held = driver->held[resource];
     if (held == 1 + GDN_MODE_EXCLUSIVE || sibling_wants(sim, driver, resource)) return;
     if (held != 0 && !upgrades) return;
-    request(sim, driver, resource, held != 0 ? GDN_MODE_EXCLUSIVE : mode);
+    if (would_be_hopeless(sim, driver, resource)) return;
+    struct truth_wish wish = {.mode = held != 0 ? GDN_MODE_EXCLUSIVE : mode};
+    if (sim_is_pool(sim, resource)) {
+        wish = (struct truth_wish){.units = (uint8_t)(1 + sim_mix(&random) % SIM_CAPACITY)};
+    }
+    const bool *habits = sim->shape->habits;
+    if (habits[SIM_TRIES] && sim_mix(&random) % 4 == 0) wish.flags |= GDN_REQUEST_NO_WAIT;
+    bool brief = habits[SIM_BRIEF] && sim_mix(&random) % 3 == 0;
+    if (held != 0 ? driver->brief[resource] : brief) wish.flags |= GDN_REQUEST_BRIEF;
+    request(sim, driver, resource, wish);
 }
 
 /* ---- Waits on processes ---- */
@@ -277,15 +314,33 @@ bool sim_give_up(struct sim *sim, struct sim_driver *driver)
     return true;
 }
 
-static void release_early(struct sim *sim, struct sim_driver *driver, uint64_t random)
+static void give_back(struct sim *sim, struct sim_driver *driver, int resource)
 {
-    int resource = (int)(random % (uint64_t)sim->shape->resources);
-    if (driver->held[resource] == 0 || some_branch_waits(sim, driver->process)) return;
     must(world_release_lock(sim->world, sim_nodes[driver->node], sim_processes[driver->process],
                             sim_resources[resource]),
          "release");
     truth_release(&sim->truth, driver->node, driver->process, resource);
     driver->held[resource] = 0;
+}
+
+/* Whoever does not wait may give back what is brief; what is kept to the end only early ones do. */
+static void release_early(struct sim *sim, struct sim_driver *driver, uint64_t random)
+{
+    int resource = (int)(random % (uint64_t)sim->shape->resources);
+    bool early = sim->shape->habits[SIM_EARLY_RELEASE] && !some_branch_waits(sim, driver->process);
+    if (driver->held[resource] == 0) return;
+    if (early || driver->brief[resource]) give_back(sim, driver, resource);
+}
+
+/* A branch that goes on ends its brief holds, whether or not the others of its process wait. */
+static void end_brief_holds(struct sim *sim)
+{
+    for (int i = 0; i < sim->driver_count; i++) {
+        struct sim_driver *driver = &sim->drivers[i];
+        for (int r = 0; !driver->waiting && r < sim->shape->resources; r++) {
+            if (driver->held[r] != 0 && driver->brief[r]) give_back(sim, driver, r);
+        }
+    }
 }
 
 /* A node has lost another: what its processes held or waited for there is gone, and a wake may have
@@ -365,7 +420,7 @@ void sim_act(struct sim *sim, uint64_t random)
     uint64_t choice = sim_mix(&random) % 12;
     if (choice < 2) {
         if (!some_branch_waits(sim, driver->process)) sim_end_process(sim, driver->process);
-    } else if (choice == 2 && habits[SIM_EARLY_RELEASE]) {
+    } else if (choice == 2 && (habits[SIM_EARLY_RELEASE] || habits[SIM_BRIEF])) {
         release_early(sim, driver, sim_mix(&random));
     } else if (choice == 3 && (habits[SIM_DIRECT] || habits[SIM_CHOICES])) {
         wait_on(sim, driver, random);
@@ -450,7 +505,9 @@ static void on_answer(struct sim *sim, int node, const struct gdn_item *item)
                    granted ? "granted" : "that a wait is over");
     }
     driver->waiting = false;
-    if (granted) driver->held[driver->wanted] = 1 + driver->wanted_mode;
+    if (!granted) return;
+    driver->held[driver->wanted] = 1 + driver->wish.mode;
+    driver->brief[driver->wanted] = (driver->wish.flags & GDN_REQUEST_BRIEF) != 0;
 }
 
 static void on_peer_lost(struct sim *sim, int node, const struct gdn_item *item)
@@ -546,7 +603,7 @@ bool sim_take(struct sim *sim, int node)
         add_outcome(sim, node, &item);
         on_item(sim, node, &item);
     }
-    return took;
+    return took || taken > 0;
 }
 
 /* ---- The healed phase ---- */
@@ -588,6 +645,7 @@ static bool owes(const struct sim *sim, int process)
 bool sim_wind_down(struct sim *sim)
 {
     bool busy = false;
+    end_brief_holds(sim);
     for (int p = 0; p < sim->shape->processes; p++) {
         bool stays = !sim_pay(sim, p) || (some_branch_waits(sim, p) && !sim->must_end[p]);
         bool ends = !stays && has_something(sim, p) && !owes(sim, p);

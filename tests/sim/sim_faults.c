@@ -35,12 +35,29 @@ static void narrate(struct sim *sim, const char *what, const char *where, const 
 
 /* ---- Coming ---- */
 
+bool sim_is_pool(const struct sim *sim, int resource)
+{
+    return sim->shape->habits[SIM_POOLS] && resource % 2 == 1;
+}
+
+static void make_pool(struct sim *sim, int node, int resource)
+{
+    struct gdn_event event = {.type = GDN_EVENT_CAPACITY_SET};
+    event.as.capacity.resource = gdn_resource_named(sim_resources[resource]);
+    event.as.capacity.units = SIM_CAPACITY;
+    assert_int_equal(world_event(sim->world, sim_nodes[node], &event, NULL), GDN_OK);
+    sim->truth.nodes[node].homes[resource].capacity = SIM_CAPACITY;
+}
+
 void sim_start_node(struct sim *sim, int node)
 {
     struct world_options options = {.window = sim->shape->window};
     world_add_node(sim->world, sim_nodes[node], &options);
     truth_start(&sim->truth, node, world_site(sim->world, sim_nodes[node])->incarnation);
     sim->lost_seen[node] = 0;
+    for (int r = node; r < sim->shape->resources; r += sim->shape->nodes) {
+        if (sim_is_pool(sim, r)) make_pool(sim, node, r);
+    }
 }
 
 void sim_connect_node(struct sim *sim, int node)

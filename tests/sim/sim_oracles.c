@@ -77,13 +77,24 @@ static void check_consistent(const struct sim *sim, const struct sim_round *roun
 
 /* ---- Oracle 2: books ---- */
 
-static bool same_place(const gdn_cut *cut, const struct sim *sim, uint32_t process, uint32_t issuer,
-                       uint64_t ticket, uint8_t mode, const struct truth_entry *entry)
+/* What is recorded of a holder or an entry. */
+struct recorded {
+    uint32_t process, issuer, units;
+    uint64_t ticket;
+    uint8_t mode;
+    bool brief;
+};
+
+static bool same_place(const gdn_cut *cut, const struct sim *sim, struct recorded recorded,
+                       const struct truth_entry *entry)
 {
-    if (sim_process_of(sim, cut->processes[process].id) != entry->process) return false;
-    if (mode != entry->mode) return false;
+    bool brief = (entry->wish.flags & GDN_REQUEST_BRIEF) != 0;
+    if (sim_process_of(sim, cut->processes[recorded.process].id) != entry->process) return false;
+    if (recorded.mode != entry->wish.mode || recorded.brief != brief) return false;
+    if (recorded.units != entry->wish.units) return false;
     if (entry->orphan) return true;
-    return cut->parties[issuer].incarnation == entry->incarnation && ticket == entry->number;
+    return cut->parties[recorded.issuer].incarnation == entry->incarnation &&
+           recorded.ticket == entry->number;
 }
 
 static void check_holders(const struct sim *sim, const gdn_cut *cut,
@@ -95,10 +106,9 @@ static void check_holders(const struct sim *sim, const gdn_cut *cut,
     for (size_t i = 0; i < home->holder_count; i++) {
         const struct gdn_cut_holder *holder = &node->holders[home->holder_first + i];
         for (int k = 0; k < holders->count; k++) {
-            if (used[k] || !same_place(cut, sim, holder->process, holder->issuer, holder->ticket,
-                                       holder->mode, &holders->entries[k])) {
-                continue;
-            }
+            struct recorded recorded = {holder->process, holder->issuer, holder->units,
+                                        holder->ticket,  holder->mode,   holder->brief};
+            if (used[k] || !same_place(cut, sim, recorded, &holders->entries[k])) continue;
             used[k] = true;
             found++;
             break;
@@ -117,8 +127,9 @@ static void check_queue(const struct sim *sim, const gdn_cut *cut, const struct 
     bool same = (int)home->entry_count == queue->count;
     for (int i = 0; same && i < queue->count; i++) {
         const struct gdn_cut_entry *entry = &node->queue[home->entry_first + (size_t)i];
-        same = same_place(cut, sim, entry->process, entry->issuer, entry->ticket, entry->mode,
-                          &queue->entries[i]);
+        struct recorded recorded = {entry->process, entry->issuer, entry->units,
+                                    entry->ticket,  entry->mode,   entry->brief};
+        same = same_place(cut, sim, recorded, &queue->entries[i]);
     }
     if (same) return;
     sim_broken(SIM_ORACLE_CONTENTS, "%s: the queue of %s is recorded wrongly",
@@ -133,6 +144,10 @@ static void check_homes(const struct sim *sim, const gdn_cut *cut, const struct 
     for (size_t i = 0; i < node->home_count; i++) {
         const struct gdn_cut_home *home = &node->homes[i];
         int r = sim_resource_of(sim, cut->resources[home->resource].id);
+        if (home->capacity != (uint32_t)truth->homes[r].capacity) {
+            sim_broken(SIM_ORACLE_CONTENTS, "%s has %u units, not %d", sim_resources[r],
+                       home->capacity, truth->homes[r].capacity);
+        }
         check_holders(sim, cut, node, home, &truth->homes[r].holders);
         check_queue(sim, cut, node, home, &truth->homes[r].queue);
         seen[r] = true;
@@ -144,11 +159,16 @@ static void check_homes(const struct sim *sim, const gdn_cut *cut, const struct 
     }
 }
 
+static bool is_waiting(const struct truth_ticket *ticket)
+{
+    return !ticket->granted && (ticket->wish.flags & GDN_REQUEST_NO_WAIT) == 0;
+}
+
 static const struct truth_ticket *find_waiting(const struct truth_node *truth, uint64_t number)
 {
     for (int i = 0; i < truth->ticket_count; i++) {
         const struct truth_ticket *ticket = &truth->tickets[i];
-        if (ticket->number == number && !ticket->granted) return ticket;
+        if (ticket->number == number && is_waiting(ticket)) return ticket;
     }
     return NULL;
 }
@@ -186,7 +206,7 @@ static void check_waits(const struct sim *sim, const gdn_cut *cut, const struct 
 {
     size_t waiting = 0;
     const char *name = cut->parties[node->party].name;
-    for (int i = 0; i < truth->ticket_count; i++) waiting += !truth->tickets[i].granted;
+    for (int i = 0; i < truth->ticket_count; i++) waiting += is_waiting(&truth->tickets[i]);
     for (size_t i = 0; i < node->wait_count; i++) {
         const struct gdn_cut_wait *wait = &node->waits[i];
         const struct truth_ticket *ticket = find_waiting(truth, wait->ticket);
@@ -210,6 +230,9 @@ static bool same_message(const struct sim *sim, const gdn_cut *cut,
     if (sim_process_of(sim, cut->processes[recorded->process].id) != message->process) return false;
     if (recorded->verb == GDN_VERB_END) return true;
     if (recorded->ticket != message->number) return false;
+    bool same_wish = recorded->flags == message->wish.flags &&
+                     recorded->units == message->wish.units && recorded->mode == message->wish.mode;
+    if (recorded->verb == GDN_VERB_REQUEST && !same_wish) return false;
     int resource = recorded->resource == GDN_NONE
                        ? -1
                        : sim_resource_of(sim, cut->resources[recorded->resource].id);

@@ -29,10 +29,29 @@ static struct system original, restored;
 
 /* ---- From the truth ---- */
 
+/* What no cut tells, and no lock system needs: who came as a conversion, or did not wait. */
+static void forget_history(struct truth_node *node)
+{
+    for (int r = 0; r < TRUTH_RESOURCES; r++) {
+        struct truth_list *queue = &node->homes[r].queue;
+        for (int i = 0; i < queue->count; i++) {
+            queue->entries[i].conversion = false;
+            queue->entries[i].wish.flags = 0;
+        }
+    }
+    int kept = 0;
+    for (int i = 0; i < node->ticket_count; i++) {
+        const struct truth_ticket *ticket = &node->tickets[i];
+        if ((ticket->wish.flags & GDN_REQUEST_NO_WAIT) == 0) node->tickets[kept++] = *ticket;
+    }
+    node->ticket_count = kept;
+}
+
 static void build_original(struct system *system, const struct truth_node *at_cut, int nodes)
 {
     system->nodes = nodes;
     memcpy(system->node, at_cut, sizeof system->node);
+    for (int n = 0; n < nodes; n++) forget_history(&system->node[n]);
     for (int from = 0; from < nodes; from++) {
         for (int to = 0; to < nodes; to++) {
             struct mail *mail = &system->mail[from][to];
@@ -51,14 +70,14 @@ static void build_original(struct system *system, const struct truth_node *at_cu
 /* ---- From the recorded cut ---- */
 
 static struct truth_entry entry_from(const struct sim *sim, const gdn_cut *cut, uint32_t process,
-                                     uint32_t issuer, uint64_t ticket, uint8_t mode)
+                                     uint32_t issuer, uint64_t ticket, struct truth_wish wish)
 {
     const struct gdn_cut_party *party = &cut->parties[issuer];
     return (struct truth_entry){.incarnation = party->incarnation,
                                 .number = ticket,
                                 .issuer = (int8_t)sim_node_of_name(sim, party->name),
                                 .process = (int8_t)sim_process_of(sim, cut->processes[process].id),
-                                .mode = mode};
+                                .wish = wish};
 }
 
 static void restore_homes(const struct sim *sim, const gdn_cut *cut,
@@ -68,15 +87,18 @@ static void restore_homes(const struct sim *sim, const gdn_cut *cut,
         const struct gdn_cut_home *home = &from->homes[i];
         struct truth_home *to =
             &node->homes[sim_resource_of(sim, cut->resources[home->resource].id)];
+        to->capacity = (int)home->capacity;
         for (size_t k = 0; k < home->holder_count; k++) {
             const struct gdn_cut_holder *holder = &from->holders[home->holder_first + k];
+            struct truth_wish wish = {.mode = holder->mode, .units = (uint8_t)holder->units};
             to->holders.entries[to->holders.count++] =
-                entry_from(sim, cut, holder->process, holder->issuer, holder->ticket, holder->mode);
+                entry_from(sim, cut, holder->process, holder->issuer, holder->ticket, wish);
         }
         for (size_t k = 0; k < home->entry_count; k++) {
             const struct gdn_cut_entry *entry = &from->queue[home->entry_first + k];
+            struct truth_wish wish = {.mode = entry->mode, .units = (uint8_t)entry->units};
             to->queue.entries[to->queue.count++] =
-                entry_from(sim, cut, entry->process, entry->issuer, entry->ticket, entry->mode);
+                entry_from(sim, cut, entry->process, entry->issuer, entry->ticket, wish);
         }
     }
 }
@@ -92,7 +114,7 @@ static void restore_waits(const struct sim *sim, const gdn_cut *cut,
             .process = (int8_t)sim_process_of(sim, cut->processes[wait->process].id),
             .home = -1,
             .resource = TRUTH_DIRECT,
-            .mode = wait->mode};
+            .wish = {.mode = wait->mode}};
         if (wait->resource != GDN_NONE) {
             ticket->resource = (int8_t)sim_resource_of(sim, cut->resources[wait->resource].id);
             ticket->home = (int8_t)sim_node_of_name(sim, cut->parties[wait->home].name);
@@ -122,7 +144,7 @@ static void restore_mail(const struct sim *sim, const gdn_cut *cut, const struct
             .process = (int8_t)sim_process_of(sim, cut->processes[message->process].id),
             .resource = -1,
             .by = -1,
-            .mode = message->mode,
+            .wish = {message->mode, message->flags, (uint8_t)message->units},
             .number = message->ticket};
         if (message->resource != GDN_NONE) {
             to->resource = (int8_t)sim_resource_of(sim, cut->resources[message->resource].id);
@@ -195,6 +217,15 @@ static void join_queue(struct truth_home *home, struct truth_entry entry)
     home->queue.entries[at] = entry;
 }
 
+/* What does not wait comes in at once, or not at all. */
+static void arrive(struct truth_home *home, struct truth_entry entry)
+{
+    bool waits = (entry.wish.flags & GDN_REQUEST_NO_WAIT) == 0;
+    if (!waits && !truth_is_free(home, entry.process, entry.wish)) return;
+    entry.wish.flags = 0;
+    join_queue(home, entry);
+}
+
 static void end_wait(struct truth_node *node, uint64_t number)
 {
     struct truth_ticket *ticket = truth_ticket(node, number);
@@ -216,11 +247,11 @@ static void deliver(struct system *system, int from, int to, const struct truth_
     uint64_t incarnation = system->node[from].incarnation;
     switch (message->verb) {
     case GDN_VERB_REQUEST:
-        join_queue(&at->homes[message->resource], (struct truth_entry){.incarnation = incarnation,
-                                                                       .number = message->number,
-                                                                       .issuer = (int8_t)from,
-                                                                       .process = message->process,
-                                                                       .mode = message->mode});
+        arrive(&at->homes[message->resource], (struct truth_entry){.incarnation = incarnation,
+                                                                   .number = message->number,
+                                                                   .issuer = (int8_t)from,
+                                                                   .process = message->process,
+                                                                   .wish = message->wish});
         return;
     case GDN_VERB_RELEASE:
     case GDN_VERB_CANCEL:

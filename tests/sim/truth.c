@@ -199,13 +199,27 @@ static bool holds(const struct truth_home *home, int process)
     return false;
 }
 
-/* Conversions stand before the others, in order of arrival. */
+static bool is_promised(const struct truth_list *queue, int at)
+{
+    return at < queue->count && (queue->entries[at].wish.flags & GDN_REQUEST_NO_WAIT) != 0;
+}
+
+/* Conversions stand before the others, in order of arrival; before all what does not wait. */
+static int place_of(const struct truth_home *home, bool conversion)
+{
+    int at = 0;
+    if (!conversion) return home->queue.count;
+    while (is_promised(&home->queue, at)) at++;
+    while (at < home->queue.count && home->queue.entries[at].conversion) at++;
+    return at;
+}
+
 static void queue_entry(struct truth_home *home, struct truth_entry entry)
 {
-    int at = home->queue.count;
     entry.conversion = holds(home, entry.process);
-    if (entry.conversion) {
-        for (at = 0; at < home->queue.count && home->queue.entries[at].conversion; at++) continue;
+    int at = place_of(home, entry.conversion);
+    if ((entry.wish.flags & GDN_REQUEST_NO_WAIT) != 0) {
+        for (at = 0; is_promised(&home->queue, at); at++) continue;
     }
     insert_entry(&home->queue, at, entry);
 }
@@ -235,7 +249,7 @@ static void end_in_list(struct truth_list *list, int process, uint64_t incarnati
 
 /* ---- What applications say ---- */
 
-void truth_request(struct truth *truth, int node, int process, int resource, uint8_t mode,
+void truth_request(struct truth *truth, int node, int process, int resource, struct truth_wish wish,
                    uint64_t number)
 {
     int home = truth_home_of(truth, resource);
@@ -244,7 +258,7 @@ void truth_request(struct truth *truth, int node, int process, int resource, uin
                                              .process = (int8_t)process,
                                              .home = (int8_t)home,
                                              .resource = (int8_t)resource,
-                                             .mode = mode,
+                                             .wish = wish,
                                              .home_incarnation = issuer->knows[home],
                                              .association = issuer->association[home]});
     if (home == node) {
@@ -253,14 +267,15 @@ void truth_request(struct truth *truth, int node, int process, int resource, uin
                                          .number = number,
                                          .issuer = (int8_t)node,
                                          .process = (int8_t)process,
-                                         .mode = mode});
+                                         .wish = wish});
         return;
     }
     send_message(truth, node, home,
                  (struct truth_message){.verb = GDN_VERB_REQUEST,
                                         .process = (int8_t)process,
                                         .resource = (int8_t)resource,
-                                        .mode = mode,
+                                        .by = -1,
+                                        .wish = wish,
                                         .number = number});
 }
 
@@ -365,29 +380,60 @@ static bool is_covered(const struct truth_list *holders, int process, uint8_t mo
     for (int i = 0; i < holders->count; i++) {
         const struct truth_entry *holder = &holders->entries[i];
         if (holder->process != process) continue;
-        if (holder->mode == GDN_MODE_EXCLUSIVE || mode == GDN_MODE_SHARED) return true;
+        if (holder->wish.mode == GDN_MODE_EXCLUSIVE || mode == GDN_MODE_SHARED) return true;
     }
     return false;
 }
 
-static bool conflicts_in(const struct truth_list *list, int end, const struct truth_entry *entry)
+static bool conflicts_in(const struct truth_list *list, int end, int process, uint8_t mode)
 {
     for (int i = 0; i < end; i++) {
         const struct truth_entry *other = &list->entries[i];
-        if (other->process != entry->process && conflict(other->mode, entry->mode)) return true;
+        if (other->process != process && conflict(other->wish.mode, mode)) return true;
     }
     return false;
 }
 
-bool truth_next(const struct truth_node *home, int resource, struct truth_entry *entry)
+static int units_in(const struct truth_list *list, int end)
 {
-    const struct truth_home *at = &home->homes[resource];
-    for (int i = 0; i < at->queue.count; i++) {
-        const struct truth_entry *candidate = &at->queue.entries[i];
-        bool blocked = conflicts_in(&at->holders, at->holders.count, candidate) ||
-                       conflicts_in(&at->queue, i, candidate);
-        if (blocked && !is_covered(&at->holders, candidate->process, candidate->mode)) continue;
-        *entry = *candidate;
+    int units = 0;
+    for (int i = 0; i < end; i++) units += list->entries[i].wish.units;
+    return units;
+}
+
+/* The units that are free are enough for it and for what stands before it. */
+static bool fits_at(const struct truth_home *home, int place, int units)
+{
+    int free = home->capacity - units_in(&home->holders, home->holders.count);
+    return units_in(&home->queue, place) + units <= free;
+}
+
+bool truth_is_free(const struct truth_home *home, int process, struct truth_wish wish)
+{
+    int place = place_of(home, holds(home, process)), promised = 0;
+    if (home->capacity > 0) return fits_at(home, place, wish.units);
+    while (is_promised(&home->queue, promised)) promised++;
+    if (conflicts_in(&home->holders, home->holders.count, process, wish.mode)) return false;
+    if (conflicts_in(&home->queue, promised, process, wish.mode)) return false;
+    return is_covered(&home->holders, process, wish.mode) ||
+           !conflicts_in(&home->queue, place, process, wish.mode);
+}
+
+static bool may_be_granted(const struct truth_home *home, int at)
+{
+    const struct truth_entry *entry = &home->queue.entries[at];
+    if (home->capacity > 0) return fits_at(home, at, entry->wish.units);
+    if (is_covered(&home->holders, entry->process, entry->wish.mode)) return true;
+    return !conflicts_in(&home->holders, home->holders.count, entry->process, entry->wish.mode) &&
+           !conflicts_in(&home->queue, at, entry->process, entry->wish.mode);
+}
+
+bool truth_next(const struct truth_node *node, int resource, struct truth_entry *entry)
+{
+    const struct truth_home *home = &node->homes[resource];
+    for (int i = 0; i < home->queue.count; i++) {
+        if (!may_be_granted(home, i)) continue;
+        *entry = home->queue.entries[i];
         return true;
     }
     return false;
@@ -414,7 +460,7 @@ void truth_grant(struct truth *truth, int home, int resource, const struct truth
                  (struct truth_message){.verb = GDN_VERB_GRANT,
                                         .process = entry.process,
                                         .resource = (int8_t)resource,
-                                        .mode = entry.mode,
+                                        .wish = entry.wish,
                                         .number = entry.number});
 }
 
@@ -436,7 +482,7 @@ void truth_refuse(struct truth *truth, int home, int resource, const struct trut
                                         .refusal = true,
                                         .process = entry.process,
                                         .resource = (int8_t)resource,
-                                        .mode = entry.mode,
+                                        .wish = entry.wish,
                                         .number = entry.number});
 }
 
@@ -483,21 +529,37 @@ static void apply_answer(struct truth *truth, int node, const struct truth_messa
     remove_ticket(&truth->nodes[node], ticket);
 }
 
+static void apply_request(struct truth *truth, int node, struct truth_peer peer,
+                          const struct truth_message *message)
+{
+    struct truth_home *home = &truth->nodes[node].homes[message->resource];
+    bool waits = (message->wish.flags & GDN_REQUEST_NO_WAIT) == 0;
+    if (waits || truth_is_free(home, message->process, message->wish)) {
+        queue_entry(home, (struct truth_entry){.incarnation = peer.incarnation,
+                                               .number = message->number,
+                                               .association = peer.association,
+                                               .issuer = (int8_t)peer.node,
+                                               .process = message->process,
+                                               .wish = message->wish});
+        return;
+    }
+    send_message(truth, node, peer.node,
+                 (struct truth_message){.verb = GDN_VERB_WAKE,
+                                        .refusal = true,
+                                        .process = message->process,
+                                        .resource = message->resource,
+                                        .by = -1,
+                                        .number = message->number});
+}
+
 static void apply(struct truth *truth, int node, struct truth_peer peer,
                   const struct truth_message *message)
 {
-    int from = peer.node;
     uint64_t incarnation = peer.incarnation;
     struct truth_node *at = &truth->nodes[node];
     switch (message->verb) {
     case GDN_VERB_REQUEST:
-        queue_entry(&at->homes[message->resource],
-                    (struct truth_entry){.incarnation = incarnation,
-                                         .number = message->number,
-                                         .association = peer.association,
-                                         .issuer = (int8_t)from,
-                                         .process = message->process,
-                                         .mode = message->mode});
+        apply_request(truth, node, peer, message);
         return;
     case GDN_VERB_RELEASE:
     case GDN_VERB_CANCEL:

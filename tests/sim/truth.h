@@ -27,11 +27,18 @@ struct truth_need {
     bool met; /* A process. */
 };
 
+/* How a process asks for a resource. */
+struct truth_wish {
+    uint8_t mode;
+    uint8_t flags; /* GDN_REQUEST_BRIEF, GDN_REQUEST_NO_WAIT. */
+    uint8_t units; /* Of a pool; else 0. */
+};
+
 /* A ticket, seen from its issuer. */
 struct truth_ticket {
     uint64_t number;
     int8_t process, home, resource;
-    uint8_t mode;
+    struct truth_wish wish;
     bool granted;
     uint64_t home_incarnation;
     uint32_t association; /* With its home. */
@@ -44,7 +51,7 @@ struct truth_entry {
     uint64_t incarnation, number; /* Of its issuer. */
     uint32_t association;         /* With its home. */
     int8_t issuer, process;
-    uint8_t mode;
+    struct truth_wish wish;
     bool conversion;
     bool orphan; /* Its issuer is gone; it has another number, of the home's own. */
 };
@@ -55,6 +62,7 @@ struct truth_list {
 };
 
 struct truth_home {
+    int capacity; /* Of a pool; 0: a lock. */
     struct truth_list holders, queue;
 };
 
@@ -62,7 +70,7 @@ struct truth_message {
     enum gdn_verb verb; /* 0: a payload. */
     bool refusal;       /* A WAKE that ends a request. */
     int8_t process, resource, by;
-    uint8_t mode;
+    struct truth_wish wish;
     uint64_t number;
     uint64_t amount;
     uint32_t clock[TRUTH_NODES]; /* The sender's vector clock. */
@@ -127,7 +135,7 @@ int truth_home_of(const struct truth *truth, int resource);
 
 /* ---- What applications say; each has succeeded at the site ---- */
 
-void truth_request(struct truth *truth, int node, int process, int resource, uint8_t mode,
+void truth_request(struct truth *truth, int node, int process, int resource, struct truth_wish wish,
                    uint64_t number);
 void truth_wait_on(struct truth *truth, int node, int process, const struct truth_need *needs,
                    int count, uint64_t number);
@@ -138,6 +146,9 @@ void truth_grant(struct truth *truth, int home, int resource, const struct truth
 void truth_refuse(struct truth *truth, int home, int resource, const struct truth_entry *entry);
 void truth_wake(struct truth *truth, int node, int to, uint64_t number, int process, int by);
 void truth_send(struct truth *truth, int node, int to, uint64_t amount);
+
+/* Such a request could be granted as soon as it is made, and whatever its process gives back. */
+bool truth_is_free(const struct truth_home *home, int process, struct truth_wish wish);
 
 /* What may be granted now: a copy in *entry. */
 bool truth_next(const struct truth_node *home, int resource, struct truth_entry *entry);
@@ -169,12 +180,22 @@ enum truth_end_reason truth_reason(const struct truth *truth, uint64_t incarnati
 /* ---- Judging, by definition ---- */
 
 #define TRUTH_WAITS 128
+#define TRUTH_WHOLE TRUTH_NODES /* Instead of the node of a branch. */
+
+/* What a pool has given, or will, before it comes to a request. */
+struct truth_share {
+    int8_t process, branch;
+    uint8_t units;
+};
 
 struct truth_wait {
     int node, process;
     uint64_t incarnation, number;
-    bool blocked_by[TRUTH_PROCESSES]; /* All of these: of a lock. */
-    uint8_t need_count;               /* Of a direct wait, once the mail is delivered. */
+    bool blocked_by[TRUTH_PROCESSES][TRUTH_WHOLE + 1]; /* A lock: all of these. */
+    int allowance; /* A pool: so many units may be out of the shares. */
+    int share_count;
+    struct truth_share shares[3 * TRUTH_PLACES];
+    uint8_t need_count; /* Of a direct wait, once the mail is delivered. */
     struct truth_need needs[TRUTH_NEEDS];
     bool stuck;
     int core; /* Lowest wait of its core; -1: in none. */

@@ -22,6 +22,7 @@ struct place {
 };
 
 struct line {
+    int home, capacity;
     struct truth_list holders;
     struct place places[2 * TRUTH_PLACES];
     int count;
@@ -121,6 +122,7 @@ static void find_waits(const struct cut *cut)
         for (int i = 0; i < node->ticket_count; i++) {
             const struct truth_ticket *ticket = &node->tickets[i];
             if (ticket->granted || is_answered(cut, n, ticket)) continue;
+            if ((ticket->wish.flags & GDN_REQUEST_NO_WAIT) != 0) continue;
             add_wait(cut, n, ticket);
         }
     }
@@ -151,11 +153,13 @@ static void add_requests(const struct cut *cut, int home, int resource, struct l
         const struct truth_message *mail = truth_mail(cut->nodes, from, home, &count);
         for (int i = 0; i < count; i++) {
             if (mail[i].verb != GDN_VERB_REQUEST || mail[i].resource != resource) continue;
+            /* Granted or refused on arrival. */
+            if ((mail[i].wish.flags & GDN_REQUEST_NO_WAIT) != 0) continue;
             struct truth_entry entry = {.incarnation = cut->nodes[from].incarnation,
                                         .number = mail[i].number,
                                         .issuer = (int8_t)from,
                                         .process = mail[i].process,
-                                        .mode = mail[i].mode};
+                                        .wish = mail[i].wish};
             if (!is_given_up(cut, home, &entry, i)) add_place(line, &entry, from);
         }
     }
@@ -164,6 +168,8 @@ static void add_requests(const struct cut *cut, int home, int resource, struct l
 static void draw_line(const struct cut *cut, int home, int resource, struct line *line)
 {
     const struct truth_home *at = &cut->nodes[home].homes[resource];
+    line->home = home;
+    line->capacity = at->capacity;
     line->count = line->holders.count = 0;
     for (int i = 0; i < at->holders.count; i++) {
         const struct truth_entry *holder = &at->holders.entries[i];
@@ -207,7 +213,7 @@ static bool is_covered(const struct line *line, const struct truth_entry *entry)
 {
     for (int i = 0; i < line->holders.count; i++) {
         const struct truth_entry *holder = &line->holders.entries[i];
-        if (holder->process == entry->process && mode_covers(holder->mode, entry->mode))
+        if (holder->process == entry->process && mode_covers(holder->wish.mode, entry->wish.mode))
             return true;
     }
     return false;
@@ -228,7 +234,7 @@ static struct truth_wait *wait_at(const struct cut *cut, const struct line *line
 static bool is_in_the_way(const struct line *line, int earlier, int later)
 {
     const struct truth_entry *a = &line->places[earlier].entry, *b = &line->places[later].entry;
-    return a->process != b->process && modes_conflict(a->mode, b->mode) &&
+    return a->process != b->process && modes_conflict(a->wish.mode, b->wish.mode) &&
            stands_before(&line->places[earlier], &line->places[later], will_be_ahead(line, later));
 }
 
@@ -249,7 +255,7 @@ static const struct truth_wait *deciding(const struct cut *cut, const struct lin
     for (int i = index - 1; i >= 0; i--) {
         const struct place *own = &line->places[i];
         bool covers = own->entry.process == place->entry.process &&
-                      mode_covers(own->entry.mode, place->entry.mode);
+                      mode_covers(own->entry.wish.mode, place->entry.wish.mode);
         if (!covers || !stands_before(own, place, false)) continue;
         const struct truth_wait *wait = wait_at(cut, line, i);
         if (wait != NULL && others_between(line, i, index)) return wait;
@@ -257,10 +263,39 @@ static const struct truth_wait *deciding(const struct cut *cut, const struct lin
     for (int i = 0; i < line->count; i++) {
         const struct truth_entry *own = &line->places[i].entry;
         if (own->process != place->entry.process || !will_be_ahead(line, i)) continue;
-        if (!mode_covers(own->mode, place->entry.mode)) continue;
+        if (!mode_covers(own->wish.mode, place->entry.wish.mode)) continue;
         if (others_between(line, -1, index)) return wait_at(cut, line, i);
     }
     return NULL;
+}
+
+/* A brief hold is waited for only until its branch goes on; an orphan is of its home. */
+static int branch_of(const struct line *line, const struct truth_entry *entry)
+{
+    if ((entry->wish.flags & GDN_REQUEST_BRIEF) == 0) return TRUTH_WHOLE;
+    return entry->orphan ? line->home : entry->issuer;
+}
+
+static void add_share(const struct line *line, struct truth_wait *wait,
+                      const struct truth_entry *entry)
+{
+    assert_true(wait->share_count < 3 * TRUTH_PLACES);
+    wait->shares[wait->share_count++] =
+        (struct truth_share){entry->process, (int8_t)branch_of(line, entry), entry->wish.units};
+}
+
+static void block_in_pool(const struct cut *cut, const struct line *line, int index)
+{
+    struct truth_wait *wait = wait_at(cut, line, index);
+    if (wait == NULL) return;
+    wait->allowance = line->capacity - line->places[index].entry.wish.units;
+    for (int i = 0; i < line->holders.count; i++) {
+        add_share(line, wait, &line->holders.entries[i]);
+    }
+    for (int i = 0; i < index && !will_be_ahead(line, index); i++) {
+        if (!stands_before(&line->places[i], &line->places[index], false)) continue;
+        add_share(line, wait, &line->places[i].entry);
+    }
 }
 
 static void block_in_line(const struct cut *cut, const struct line *line, int index)
@@ -276,10 +311,13 @@ static void block_in_line(const struct cut *cut, const struct line *line, int in
     for (int i = 0; i < line->holders.count; i++) {
         const struct truth_entry *holder = &line->holders.entries[i];
         if (holder->process == entry->process) continue;
-        if (modes_conflict(holder->mode, entry->mode)) wait->blocked_by[holder->process] = true;
+        if (!modes_conflict(holder->wish.mode, entry->wish.mode)) continue;
+        wait->blocked_by[holder->process][branch_of(line, holder)] = true;
     }
     for (int i = 0; i < index; i++) {
-        if (is_in_the_way(line, i, index)) wait->blocked_by[line->places[i].entry.process] = true;
+        const struct truth_entry *earlier = &line->places[i].entry;
+        if (!is_in_the_way(line, i, index)) continue;
+        wait->blocked_by[earlier->process][branch_of(line, earlier)] = true;
     }
 }
 
@@ -290,6 +328,8 @@ static void find_blockers(const struct cut *cut)
     for (int home = 0; home < cut->count; home++) {
         for (int r = 0; r < TRUTH_RESOURCES; r++) {
             draw_line(cut, home, r, &line);
+            for (int i = 0; i < line.count && line.capacity > 0; i++) block_in_pool(cut, &line, i);
+            if (line.capacity > 0) continue;
             for (int i = 0; i < line.count; i++) {
                 if (will_be_ahead(&line, i)) block_in_line(cut, &line, i);
             }
@@ -307,19 +347,38 @@ struct some {
     bool in[TRUTH_WAITS];
 };
 
-static void find_free(const struct truth_judged *judged, const struct some *some, bool *free)
+/* Who goes on: a branch unless one of its waits is among these, and a process with its branches. */
+struct free {
+    bool branch[TRUTH_PROCESSES][TRUTH_WHOLE + 1];
+    bool whole[TRUTH_PROCESSES];
+};
+
+static void find_free(const struct truth_judged *judged, const struct some *some, struct free *free)
 {
-    for (int p = 0; p < TRUTH_PROCESSES; p++) free[p] = true;
+    memset(free, 1, sizeof *free);
     for (int i = 0; i < judged->wait_count; i++) {
-        if (some->in[i]) free[judged->waits[i].process] = false;
+        const struct truth_wait *wait = &judged->waits[i];
+        if (!some->in[i]) continue;
+        free->branch[wait->process][wait->node] = false;
+        free->branch[wait->process][TRUTH_WHOLE] = free->whole[wait->process] = false;
     }
 }
 
-static bool is_served(const struct truth_wait *wait, const bool *free)
+static bool is_served(const struct truth_wait *wait, const struct free *free)
 {
-    if (wait->need_count > 0) return truth_needs_are_met(wait->needs, wait->need_count, free);
+    int out = 0;
+    if (wait->need_count > 0) {
+        return truth_needs_are_met(wait->needs, wait->need_count, free->whole);
+    }
+    for (int i = 0; i < wait->share_count; i++) {
+        const struct truth_share *share = &wait->shares[i];
+        if (!free->branch[share->process][share->branch]) out += share->units;
+    }
+    if (out > wait->allowance) return false;
     for (int p = 0; p < TRUTH_PROCESSES; p++) {
-        if (wait->blocked_by[p] && !free[p]) return false;
+        for (int b = 0; b <= TRUTH_WHOLE; b++) {
+            if (wait->blocked_by[p][b] && !free->branch[p][b]) return false;
+        }
     }
     return true;
 }
@@ -327,12 +386,12 @@ static bool is_served(const struct truth_wait *wait, const bool *free)
 /* Strike out whoever is served until nothing changes. */
 static void keep_stuck(const struct truth_judged *judged, struct some *some)
 {
-    bool free[TRUTH_PROCESSES];
+    struct free free;
     for (bool changed = true; changed;) {
         changed = false;
-        find_free(judged, some, free);
+        find_free(judged, some, &free);
         for (int i = 0; i < judged->wait_count; i++) {
-            if (!some->in[i] || !is_served(&judged->waits[i], free)) continue;
+            if (!some->in[i] || !is_served(&judged->waits[i], &free)) continue;
             some->in[i] = false;
             changed = true;
         }
@@ -354,10 +413,17 @@ static void list_need(const struct truth_need *needs, int *at, const bool *free,
     *at = behind;
 }
 
-static void list_blockers(const struct truth_wait *wait, const bool *free, bool *listed)
+static void list_blockers(const struct truth_wait *wait, const struct free *free,
+                          bool (*listed)[TRUTH_WHOLE + 1])
 {
+    bool whole[TRUTH_PROCESSES] = {false};
     memcpy(listed, wait->blocked_by, sizeof wait->blocked_by);
-    for (int at = 0; at < wait->need_count;) list_need(wait->needs, &at, free, listed);
+    for (int at = 0; at < wait->need_count;) list_need(wait->needs, &at, free->whole, whole);
+    for (int p = 0; p < TRUTH_PROCESSES; p++) listed[p][TRUTH_WHOLE] |= whole[p];
+    if (is_served(wait, free)) return;
+    for (int i = 0; i < wait->share_count; i++) {
+        listed[wait->shares[i].process][wait->shares[i].branch] = true;
+    }
 }
 
 /* reach[i][k]: among the stuck of @p some, i waits for k, perhaps by way of others. */
@@ -365,13 +431,15 @@ static void find_reach(const struct truth_judged *judged, const struct some *som
                        bool (*reach)[TRUTH_WAITS])
 {
     int count = judged->wait_count;
-    bool free[TRUTH_PROCESSES];
-    find_free(judged, some, free);
+    struct free free;
+    find_free(judged, some, &free);
     for (int i = 0; i < count; i++) {
-        bool blockers[TRUTH_PROCESSES];
-        list_blockers(&judged->waits[i], free, blockers);
+        bool blockers[TRUTH_PROCESSES][TRUTH_WHOLE + 1];
+        list_blockers(&judged->waits[i], &free, blockers);
         for (int k = 0; k < count; k++) {
-            reach[i][k] = some->in[i] && some->in[k] && blockers[judged->waits[k].process];
+            const struct truth_wait *to = &judged->waits[k];
+            bool waits = blockers[to->process][TRUTH_WHOLE] || blockers[to->process][to->node];
+            reach[i][k] = some->in[i] && some->in[k] && waits;
         }
     }
     for (int via = 0; via < count; via++) {
@@ -429,10 +497,7 @@ void truth_judge(const struct truth_node *nodes, int count, struct truth_judged 
     judged->core_count = 0;
     memset(judged->stuck, 0, sizeof judged->stuck);
     find_waits(&cut);
-    if (judged->wait_count < 2) {
-        for (int i = 0; i < judged->wait_count; i++) judged->waits[i].stuck = false;
-        return; /* Nobody waits for himself. */
-    }
+    if (judged->wait_count == 0) return;
     find_blockers(&cut);
     for (int i = 0; i < judged->wait_count; i++) stuck.in[i] = true;
     keep_stuck(judged, &stuck);

@@ -165,20 +165,26 @@ enum gdn_err world_event(struct world *world, const char *node, struct gdn_event
     return err;
 }
 
+enum gdn_err world_ask(struct world *world, const char *node, const char *home, const char *process,
+                       const char *resource, struct gdn_request how, gdn_ticket *ticket)
+{
+    struct gdn_event event = {.type = GDN_EVENT_REQUESTED};
+    world__learn(world, process);
+    world__learn(world, resource);
+    how.process = gdn_process_named(process);
+    how.resource = gdn_resource_named(resource);
+    how.label = resource;
+    event.as.requested.home = gdn_node_named(home);
+    event.as.requested.request = &how;
+    return world_event(world, node, &event, ticket);
+}
+
 enum gdn_err world_request(struct world *world, const char *node, const char *home,
                            const char *process, const char *resource, uint8_t mode,
                            gdn_ticket *ticket)
 {
-    struct gdn_request request = {.process = gdn_process_named(process),
-                                  .resource = gdn_resource_named(resource),
-                                  .label = resource,
-                                  .mode = mode};
-    struct gdn_event event = {.type = GDN_EVENT_REQUESTED};
-    world__learn(world, process);
-    world__learn(world, resource);
-    event.as.requested.home = gdn_node_named(home);
-    event.as.requested.request = &request;
-    return world_event(world, node, &event, ticket);
+    struct gdn_request how = {.mode = mode};
+    return world_ask(world, node, home, process, resource, how, ticket);
 }
 
 enum gdn_err world_release_lock(struct world *world, const char *node, const char *process,

@@ -107,6 +107,9 @@ gdn_site *world_site(struct world *world, const char *node);
 enum gdn_err world_request(struct world *world, const char *node, const char *home,
                            const char *process, const char *resource, uint8_t mode,
                            gdn_ticket *ticket);
+/* The same in all that @p how says besides. */
+enum gdn_err world_ask(struct world *world, const char *node, const char *home, const char *process,
+                       const char *resource, struct gdn_request how, gdn_ticket *ticket);
 enum gdn_err world_release_lock(struct world *world, const char *node, const char *process,
                                 const char *resource);
 enum gdn_err world_cancel(struct world *world, const char *node, gdn_ticket ticket);
