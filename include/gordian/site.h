@@ -161,7 +161,7 @@ struct gdn_actions {
     size_t items_waiting;
     bool peers_changed;   /**< A peer came up or was lost, or a full window may have room. */
     gdn_ticket ticket;    /**< REQUESTED, WAITED_ON: the one that was issued. */
-    struct gdn_item item; /**< ITEM_TAKEN. */
+    struct gdn_item item; /**< Only of ITEM_TAKEN, and only when one was taken. */
     const char *log;      /**< Lines for the host's log, each ended by a newline;
                                NULL: none. A line that begins with '!' is a warning. */
 };

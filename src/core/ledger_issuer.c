@@ -244,7 +244,7 @@ bool gdn_ledger_waiting_after(const gdn_ledger *ledger, uint64_t after, uint64_t
                               int64_t *since_us)
 {
     const struct gdn__link *link = ledger->waiting.next;
-    const struct gdn__ticket *last = gdn__ticket_find(ledger, after);
+    const struct gdn__ticket *last = after == 0 ? NULL : gdn__ticket_find(ledger, after);
     if (last != NULL && last->state == GDN__TICKET_WAITING) link = &last->in_line;
     for (; link != &ledger->waiting; link = link->next) {
         const struct gdn__ticket *ticket = GDN__OF(link, struct gdn__ticket, in_line);

@@ -15,7 +15,7 @@ struct untaken {
 struct channel {
     bool out, in;
     uint64_t sent, taken;
-    struct untaken *untaken; /* A ring. */
+    struct untaken *untaken; /* A ring; its capacity is a power of two. */
     size_t untaken_at, untaken_count, untaken_capacity;
     size_t untaken_bytes; /* Of those that are not untagged. */
 };
@@ -58,6 +58,7 @@ struct gdn_participant {
     struct channel *channels;
     size_t channel_count, channel_capacity;
     struct round rounds[GDN_ROUNDS_MAX];
+    size_t used_count; /* Of rounds. Mostly 0: then a message need not look at them. */
     struct initiator initiators[GDN_INITIATORS_MAX];
     size_t initiator_count;
     uint64_t clock; /* Counts events, for used_at. */
@@ -110,14 +111,20 @@ static void free_round(gdn_participant *participant, struct round *round)
         gdn__free(&participant->allocator, part->messages);
     }
     gdn__free(&participant->allocator, round->parts);
+    if (round->used) participant->used_count--;
     *round = (struct round){.used = false};
+}
+
+static size_t untaken_index(const struct channel *channel, size_t position)
+{
+    return (channel->untaken_at + position) & (channel->untaken_capacity - 1);
 }
 
 static void clear_untaken(gdn_participant *participant, struct channel *channel)
 {
     for (; channel->untaken_count > 0; channel->untaken_count--) {
         drop(participant, channel->untaken[channel->untaken_at].message);
-        channel->untaken_at = (channel->untaken_at + 1) % channel->untaken_capacity;
+        channel->untaken_at = untaken_index(channel, 1);
     }
     gdn__free(&participant->allocator, channel->untaken);
 }
@@ -252,11 +259,6 @@ static void abandon_older(gdn_participant *participant, gdn_round_id id)
 
 /* ---- Recording ---- */
 
-static size_t untaken_index(const struct channel *channel, size_t position)
-{
-    return (channel->untaken_at + position) % channel->untaken_capacity;
-}
-
 /* Our part in a round for one channel: counters as of now, and what lies in the inbox. */
 static bool copy_part(gdn_participant *participant, const struct channel *channel,
                       struct part *part)
@@ -336,6 +338,7 @@ static struct round *begin_round(gdn_participant *participant, gdn_round_id id, 
         return NULL;
     }
     round->used = true;
+    participant->used_count++;
     round->id = id;
     abandon_older(participant, id);
     remember_cut(participant, id);
@@ -503,7 +506,7 @@ static enum gdn_err step_message_arrived(gdn_participant *participant,
     if (channel == NULL || !channel->in) return GDN_ERR_UNKNOWN_NODE;
     struct untaken untaken = {event->message, event->bytes};
     if (!push_untaken(participant, channel, untaken)) return GDN_ERR_MEMORY;
-    for (size_t i = 0; i < GDN_ROUNDS_MAX; i++) {
+    for (size_t i = 0; participant->used_count > 0 && i < GDN_ROUNDS_MAX; i++) {
         struct round *round = &participant->rounds[i];
         if (!is_live(round)) continue;
         record_message(participant, round, event->channel, event->message, event->bytes);
@@ -518,7 +521,7 @@ static enum gdn_err step_message_taken(gdn_participant *participant, uint32_t nu
     struct untaken *taken = &channel->untaken[channel->untaken_at];
     if (taken->message != NULL) channel->untaken_bytes -= taken->bytes;
     drop(participant, taken->message);
-    channel->untaken_at = (channel->untaken_at + 1) % channel->untaken_capacity;
+    channel->untaken_at = untaken_index(channel, 1);
     channel->untaken_count--;
     channel->taken++;
     return GDN_OK;
@@ -622,7 +625,7 @@ static enum gdn_err step_channel_lost(gdn_participant *participant, uint32_t num
 
 static void free_ended(gdn_participant *participant)
 {
-    for (size_t i = 0; i < GDN_ROUNDS_MAX; i++) {
+    for (size_t i = 0; participant->used_count > 0 && i < GDN_ROUNDS_MAX; i++) {
         if (participant->rounds[i].ended) free_round(participant, &participant->rounds[i]);
     }
 }

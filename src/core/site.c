@@ -277,6 +277,17 @@ static enum gdn_err step_frame_received(gdn_site *site, const struct gdn_event *
     return err;
 }
 
+/* The item is long, and set by those who take one. */
+static void begin_actions(struct gdn_actions *actions)
+{
+    actions->dials = NULL;
+    actions->dial_count = 0;
+    actions->frames = NULL;
+    actions->frame_count = 0;
+    actions->ticket = (gdn_ticket){.number = 0};
+    actions->log = NULL;
+}
+
 static enum gdn_err step(gdn_site *site, const struct gdn_event *event, struct gdn_actions *actions)
 {
     switch (event->type) {
@@ -323,7 +334,7 @@ enum gdn_err gdn_site_step(gdn_site *site, const struct gdn_event *event,
                            struct gdn_actions *actions)
 {
     assert(site != NULL && event != NULL && actions != NULL);
-    *actions = (struct gdn_actions){.deadline_us = INT64_MAX};
+    begin_actions(actions);
     gdn__buffer_clear(&site->log);
     site->now_us = event->now_us;
     gdn__site_pay(site);

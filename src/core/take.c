@@ -10,18 +10,21 @@ size_t gdn__site_items_waiting(const gdn_site *site)
            (gdn_ledger_has_lost(site->ledger) ? 1 : 0);
 }
 
-static struct gdn_item item_from(gdn_site *site, uint32_t number, enum gdn_item_type type)
+/* In place: items are long, and every message is one. */
+static void begin_item(gdn_site *site, uint32_t number, enum gdn_item_type type,
+                       struct gdn_item *item)
 {
-    struct gdn_item item = {.type = type,
-                            .peer = site->self,
-                            .peer_name = site->name,
-                            .peer_incarnation = site->incarnation};
-    if (number == 0) return item;
+    *item = (struct gdn_item){.type = type};
+    if (number == 0) {
+        item->peer = site->self;
+        item->peer_name = site->name;
+        item->peer_incarnation = site->incarnation;
+        return;
+    }
     const struct gdn__peer *peer = gdn__mesh_peer(site->mesh, number);
-    item.peer = peer->id;
-    item.peer_name = peer->name;
-    item.peer_incarnation = peer->incarnation;
-    return item;
+    item->peer = peer->id;
+    item->peer_name = peer->name;
+    item->peer_incarnation = peer->incarnation;
 }
 
 /* ---- What the ledger itself has to tell ---- */
@@ -30,7 +33,7 @@ static bool take_freed(gdn_site *site, struct gdn_item *item)
 {
     gdn_resource_id resource;
     if (!gdn_ledger_take_freed(site->ledger, &resource)) return false;
-    *item = item_from(site, 0, GDN_ITEM_RELEASED);
+    begin_item(site, 0, GDN_ITEM_RELEASED, item);
     item->resource = resource;
     return true;
 }
@@ -40,7 +43,7 @@ static bool take_lost(gdn_site *site, struct gdn_item *item)
     uint64_t number;
     struct gdn_ticket_view view;
     if (!gdn_ledger_take_lost(site->ledger, &number, &view)) return false;
-    *item = item_from(site, view.home, GDN_ITEM_REFUSED);
+    begin_item(site, view.home, GDN_ITEM_REFUSED, item);
     item->ticket = gdn__site_ticket(site, (struct gdn_ticket_ref){0, number});
     item->process = view.process;
     item->resource = view.resource;
@@ -73,7 +76,7 @@ static bool item_of_effect(gdn_site *site, uint32_t peer, const struct gdn_effec
                                                [GDN_EFFECT_REFUSED] = GDN_ITEM_REFUSED,
                                                [GDN_EFFECT_WOKEN] = GDN_ITEM_WOKEN};
     if (effect->type == GDN_EFFECT_NONE) return false;
-    *item = item_from(site, peer, types[effect->type]);
+    begin_item(site, peer, types[effect->type], item);
     item->ticket = gdn__site_ticket(site, effect->ticket);
     item->process = effect->process;
     item->resource = effect->resource;
@@ -160,7 +163,7 @@ static enum gdn_err take_abort(gdn_site *site, const struct gdn__arrival *arriva
     if (err != GDN_OK) return err;
     if (out.message.verb != 0) gdn__site_send_lock(site, out.peer, &out.message);
     answer_abort(site, arrival->peer, abort, GDN__OUTCOME_ABORTED);
-    *item = item_from(site, arrival->peer, GDN_ITEM_ABORTED);
+    begin_item(site, arrival->peer, GDN_ITEM_ABORTED, item);
     item->ticket = gdn__site_ticket(site, (struct gdn_ticket_ref){0, abort->ticket});
     item->process = view.process;
     item->resource = view.resource;
@@ -178,7 +181,7 @@ static enum gdn_err take_payload(gdn_site *site, struct gdn__arrival *arrival,
     uint8_t *bytes = gdn__arrival_take_payload(arrival);
     if (bytes == NULL) return GDN_ERR_MEMORY;
     count_as_taken(site, arrival);
-    *item = item_from(site, arrival->peer, GDN_ITEM_PAYLOAD);
+    begin_item(site, arrival->peer, GDN_ITEM_PAYLOAD, item);
     item->bytes = bytes;
     item->length = arrival->bytes;
     item->allocator = site->allocator;
