@@ -2,8 +2,8 @@
 /* The thread that is always there: it receives, sends what others left to it, and knows the time.
  * Nothing of the protocol is here.
  *
- * Takers come and go with every message, so it takes the inbox back only when none has come for
- * RETURN_US. */
+ * Those who watch the inbox come and go with every message, so it takes it back only when none has
+ * come for RETURN_US, or when somebody waits without watching. */
 #include "src/node/node.h"
 
 #include <errno.h>
@@ -64,7 +64,7 @@ void gdn__engine_lend(gdn_node *node)
 void gdn__engine_expect(gdn_node *node)
 {
     node->watched = false;
-    node->return_us = gdn__now_us() + RETURN_US;
+    node->return_us = gdn__now_us() + (node->awaiting > 0 ? 0 : RETURN_US);
     if (!node->awake) gdn__node_set_timer(node);
 }
 

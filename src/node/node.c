@@ -82,8 +82,19 @@ static enum gdn_err verb(gdn_node *node, struct gdn_event event, struct gdn_acti
 static bool wait_for_peers(gdn_node *node, int timeout_ms, const struct timespec *deadline)
 {
     gdn__node_send_rest(node);
-    if (timeout_ms < 0) return pthread_cond_wait(&node->peers, &node->mutex) == 0;
-    return pthread_cond_timedwait(&node->peers, &node->mutex, deadline) == 0;
+    if (node->told.length > 0) { /* Tell it, then look again. */
+        gdn__node_unlock(node);
+        gdn__node_lock(node);
+        return true;
+    }
+    if (!node->watched && !node->readable && !node->stopping) {
+        return gdn__node_watch(node, false, timeout_ms, deadline);
+    }
+    node->awaiting++;
+    int waited = timeout_ms < 0 ? pthread_cond_wait(&node->peers, &node->mutex)
+                                : pthread_cond_timedwait(&node->peers, &node->mutex, deadline);
+    node->awaiting--;
+    return waited == 0;
 }
 
 /* Under the mutex. True: all is acknowledged. */
@@ -254,6 +265,7 @@ enum gdn_err gdn_node_open(const struct gdn_node_options *options, gdn_node **op
     node->alive = new_wiped_page();
     node->items_fd = node->kick_fd = node->timer_fd = node->engine_fd = -1;
     node->deadline_us = node->timer_us = node->tail_us = node->return_us = INT64_MAX;
+    node->patience_us = GDN__LONE_US;
     node->awake = true; /* Whoever has something to send leaves it to the engine, once it runs. */
     gdn__buffer_init(&node->told, &allocator);
     init_conditions(node);

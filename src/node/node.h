@@ -5,12 +5,14 @@
  *     a verb        lock, step; a lone message is sent at once, by the caller; in a burst whoever
  *                   comes by when a frame is worth it sends all that came meanwhile; unlock
  *     gdn_take      lock, step; where nothing waits, the first taker watches the inbox in the
- *                   engine's place, so that a message wakes the thread that wants it
+ *                   engine's place, so that a message wakes the thread that wants it; so does
+ *                   whoever waits for a peer
  *     the engine    wait for frames, kick or timer; lock, step, send what came out; unlock
  *
  *     node.c     opening, closing, verbs
  *     turn.c     one turn at the site and the sockets, whoever makes it
  *     taking.c   gdn_take and the descriptor of items
+ *     watching.c  the inbox, by a thread that waits
  *     engine.c   the thread
  *
  * The order in which messages are numbered under the mutex is the order of their channel. The
@@ -27,6 +29,8 @@
 #include <sys/types.h>
 #include <time.h>
 
+#define GDN__LONE_US 20 /* About what waking a thread takes. */
+
 struct gdn_node {
     struct gdn_allocator allocator;
     struct gdn_log log;
@@ -40,8 +44,10 @@ struct gdn_node {
     pthread_mutex_t mutex;
     pthread_cond_t items; /* An item waits, nobody watches the inbox, or the node stops. */
     pthread_cond_t peers; /* A peer came up or has room again, all arrived, or the node stops. */
+    uint64_t peers_news;  /* How often any of that happened. */
     size_t takers;        /* That wait for items. */
-    size_t flushing;      /* Threads that wait for acknowledgements. */
+    size_t awaiting;      /* Threads that wait for peers ... */
+    size_t flushing;      /* ... those among them that wait for acknowledgements. */
     int close_ms;
     gdn_site *site;
     struct gdn__buffer told; /* Lines of the log, to be told once the mutex is free. */
@@ -56,7 +62,8 @@ struct gdn_node {
     bool closing;            /* The engine goes home. */
     bool awake;              /* The engine is: it sends what waits before it sleeps. */
     bool kicked;             /* kick_fd has been written. */
-    bool watched;            /* A taker watches the inbox. */
+    bool watched;            /* A thread that waits watches the inbox ... */
+    bool wants_items;        /* ... and is a taker. */
     bool shown;              /* The host has asked for items_fd. */
     bool readable;           /* items_fd has been written. */
     int items_fd;
@@ -106,13 +113,19 @@ void gdn__node_show_items(gdn_node *node, size_t items_waiting);
 void gdn__raise(int fd);
 void gdn__lower(int fd);
 
+/* ---- watching.c ---- */
+
+/* In the engine's place, while nobody else watches: until an item waits or else something has
+ * happened to a peer, or there is something to tell the log. False: the time is up. */
+bool gdn__node_watch(gdn_node *node, bool for_item, int timeout_ms, const struct timespec *until);
+
 /* ---- engine.c ---- */
 
 /* The descriptors that the engine sleeps on. False: errno. */
 bool gdn__engine_init(gdn_node *node);
-/* A taker watches the inbox, and the engine no longer wakes for frames. */
+/* Another thread watches the inbox, and the engine no longer wakes for frames. */
 void gdn__engine_lend(gdn_node *node);
-/* The taker has left. If none comes back soon, the engine watches again. */
+/* It has left. If none comes back soon, the engine watches again. */
 void gdn__engine_expect(gdn_node *node);
 /* The thread's function. */
 void *gdn__engine_run(void *node);

@@ -12,9 +12,9 @@
 #define BYTES_AT_ONCE  65536 /* ... unless they are large: others want the mutex too. */
 /* Packing. Who sends again within the patience is in a burst, and leaves it to the next one who
  * comes by after it, or when a frame is full; the timer sees to it where nobody does. Patience is
- * LONE_US, about what waking a thread takes, and grows while BUSY messages and more come in it. */
-#define LONE_US         20
-#define PATIENCE_MAX_US 200
+ * GDN__LONE_US, about what waking a thread takes, and grows while BUSY messages come in each
+ * GDN__LONE_US. */
+#define PATIENCE_MAX_US 500
 #define BUSY            8
 #define FRAME_BYTES     (GDN__FRAME_BYTES_SOFT - GDN__FRAME_BYTES_SOFT / 8)
 
@@ -73,7 +73,8 @@ void gdn__lower(int fd)
 
 void gdn__node_show_items(gdn_node *node, size_t items_waiting)
 {
-    bool readable = node->stopping || (items_waiting > 0 && (node->shown || node->watched));
+    bool asked_for = node->shown || (node->watched && node->wants_items);
+    bool readable = node->stopping || (items_waiting > 0 && asked_for);
     if (items_waiting > 0 && node->takers > 0) pthread_cond_signal(&node->items);
     if (readable == node->readable) return;
     node->readable = readable;
@@ -98,7 +99,10 @@ enum gdn_err gdn__node_step(gdn_node *node, const struct gdn_event *event,
 {
     enum gdn_err err = gdn_site_step(node->site, event, actions);
     bool heard = node->flushing > 0 && event->type == GDN_EVENT_FRAME_RECEIVED;
-    if (actions->peers_changed || heard) pthread_cond_broadcast(&node->peers);
+    if (actions->peers_changed || heard) {
+        node->peers_news++;
+        if (node->awaiting > 0) pthread_cond_broadcast(&node->peers);
+    }
     if (actions->log != NULL) keep_log(node, actions->log);
     node->deadline_us = actions->deadline_us;
     return err;
@@ -139,8 +143,8 @@ static void open_links(gdn_node *node, const struct gdn_actions *actions)
 static void learn_patience(gdn_node *node)
 {
     int64_t more_us = 2 * node->patience_us;
-    if (node->waiting < BUSY) {
-        node->patience_us = LONE_US;
+    if (node->waiting * GDN__LONE_US < BUSY * (size_t)node->patience_us) {
+        node->patience_us = GDN__LONE_US;
     } else {
         node->patience_us = more_us < PATIENCE_MAX_US ? more_us : PATIENCE_MAX_US;
     }
