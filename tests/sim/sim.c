@@ -18,6 +18,9 @@
 #define HEAL_LIMIT_US INT64_C(60000000)
 #define TOKENS        12
 
+/* Less than the longest tick of the clock. */
+#define SHORT_SILENCE_MS 200
+
 const char *const sim_nodes[TRUTH_NODES] = {"A", "B", "C", "D"};
 const char *const sim_detectors[SIM_DETECTORS] = {"D1", "D2"};
 const char *const sim_processes[TRUTH_PROCESSES] = {"T0", "T1", "T2", "T3", "T4", "T5", "T6", "T7"};
@@ -132,6 +135,7 @@ static void draw_faults(struct sim_shape *shape, uint64_t *random, uint64_t allo
         if (happens && !calm && (allowed >> f & 1) != 0) shape->chance[f] = chance;
     }
     if (!calm) draw_later_fault(shape, seed, SIM_MEMORY, 60, allowed);
+    if (!calm) draw_later_fault(shape, seed, SIM_SILENCE, 1000, allowed);
 }
 
 static void draw_shape(struct sim_shape *shape, uint64_t *random, uint64_t allowed)
@@ -151,13 +155,14 @@ static void draw_shape(struct sim_shape *shape, uint64_t *random, uint64_t allow
     shape->period_us = below(random, 2) == 0 ? 0 : 1000 * (1 + below(random, 40));
     shape->deadline_us = shape->chance[SIM_HURRY] > 0 ? 1000 * (1 + below(random, 30)) : 1000000;
     shape->detectors = shape->chance[SIM_SECOND] > 0 ? 2 : 1;
+    shape->silence_ms = shape->chance[SIM_SILENCE] > 0 ? SHORT_SILENCE_MS : 0;
 }
 
 static enum sim_fault draw_fault(const struct sim_shape *shape, uint64_t *random)
 {
     int draw = below(random, 1000);
     for (int f = 0; f < SIM_FAULT_COUNT; f++) {
-        if (f == SIM_LATE || f == SIM_HURRY || f == SIM_SECOND) continue;
+        if (f == SIM_LATE || f == SIM_HURRY || f == SIM_SECOND || f == SIM_SILENCE) continue;
         if (draw < shape->chance[f]) return (enum sim_fault)f;
         draw -= shape->chance[f];
     }

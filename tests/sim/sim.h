@@ -44,7 +44,8 @@
     X(HURRY, "hurry", "rounds have short deadlines, and are collected or abandoned")               \
     X(SECOND, "second", "a second detector watches the same nodes")                                \
     X(RESTART, "restart", "a detector comes back as a new incarnation")                            \
-    X(MEMORY, "memory", "an allocation of a node or a detector fails")
+    X(MEMORY, "memory", "an allocation of a node or a detector fails")                             \
+    X(SILENCE, "silence", "living peers hear nothing of each other, and give each other up")
 
 enum sim_fault {
 #define SIM_FAULT_NUMBER(name, word, text) SIM_##name,
@@ -73,7 +74,7 @@ enum sim_habit {
 
 struct sim_shape {
     int nodes, processes, resources, detectors;
-    uint32_t window;
+    uint32_t window, silence_ms;
     bool resolves; /* Detectors break what they find. */
     int64_t period_us, deadline_us;
     bool habits[SIM_HABIT_COUNT];

@@ -107,7 +107,7 @@ static void make_steady(struct sim_plan *plan)
         if (!stays) plan->shape.chance[f] = 0;
     }
     plan->steady = true;
-    plan->shape.window = 0;
+    plan->shape.window = plan->shape.silence_ms = 0;
     plan->shape.resolves = false;
     plan->shape.deadline_us = INT64_C(1000000);
 }

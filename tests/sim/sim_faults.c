@@ -51,7 +51,8 @@ static void make_pool(struct sim *sim, int node, int resource)
 
 void sim_start_node(struct sim *sim, int node)
 {
-    struct world_options options = {.window = sim->shape->window};
+    struct world_options options = {.window = sim->shape->window,
+                                    .silence_ms = sim->shape->silence_ms};
     world_add_node(sim->world, sim_nodes[node], &options);
     truth_start(&sim->truth, node, world_site(sim->world, sim_nodes[node])->incarnation);
     sim->lost_seen[node] = 0;
@@ -76,6 +77,7 @@ void sim_start_detector(struct sim *sim, int detector)
 {
     struct world_watch options = {.period_us = sim->shape->period_us,
                                   .deadline_us = sim->shape->deadline_us,
+                                  .silence_ms = sim->shape->silence_ms,
                                   .policy =
                                       sim->shape->resolves ? GDN_POLICY_YOUNGEST : GDN_POLICY_NONE};
     world_add_watch(sim->world, sim_detectors[detector], &options);
@@ -186,6 +188,7 @@ void sim_suffer(struct sim *sim, enum sim_fault fault, uint64_t random)
     case SIM_LATE: /* These are in the shape of the whole run. */
     case SIM_HURRY:
     case SIM_SECOND:
+    case SIM_SILENCE:
     case SIM_FAULT_COUNT:
         return;
     }

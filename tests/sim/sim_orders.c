@@ -148,6 +148,8 @@ static void note_losses(struct sim *sim, int node, gdn_site *site)
         if (peer->role != GDN__ROLE_NODE || peer->incarnation == 0) continue;
         struct truth_peer lost = sim_peer(sim, peer);
         sim->counts->closed += is_under_way(sim);
+        bool lives = sim->truth.nodes[lost.node].incarnation == lost.incarnation;
+        if (lives && !peer->gone) sim_count(sim, SIM_SILENCE);
         sim->spontaneous++;
         sim->crashes++;
         truth_lose(&sim->truth, node, lost, sim->arrived[lost.node]);

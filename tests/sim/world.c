@@ -100,6 +100,7 @@ void world_add_node(struct world *world, const char *name, const struct world_op
                                     .allocator = &allocator};
     if (options != NULL) {
         site.window = options->window;
+        site.silence_ms = options->silence_ms;
         site.window_bytes = options->window_bytes;
         site.recording_max = options->recording_max;
     }

@@ -22,12 +22,14 @@ struct world;
 
 struct world_options {
     uint32_t window;
+    uint32_t silence_ms;
     size_t window_bytes;
     size_t recording_max;
 };
 
 struct world_watch {
     int64_t period_us, deadline_us, order_us;
+    uint32_t silence_ms;
     enum gdn_policy policy;
 };
 

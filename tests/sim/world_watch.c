@@ -111,6 +111,7 @@ void world_add_watch(struct world *world, const char *name, const struct world_w
                                        .period_us = options->period_us,
                                        .deadline_us = options->deadline_us,
                                        .order_us = options->order_us,
+                                       .silence_ms = options->silence_ms,
                                        .policy = options->policy,
                                        .allocator = faulty_allocator(&place->memory),
                                        .tell = on_told,
