@@ -111,6 +111,14 @@ static uint32_t get_units(struct gdn__decoder *decoder, const struct gdn_cut_hom
     return units;
 }
 
+/* Numbers begin with 1: what has none is no ticket, and two such could not be told apart. */
+static uint64_t get_ticket(struct gdn__decoder *decoder)
+{
+    uint64_t ticket = gdn__get_u64(&decoder->in);
+    if (ticket == 0) gdn__reader_fail(&decoder->in);
+    return ticket;
+}
+
 static void get_home(struct gdn__decoder *decoder, uint32_t node)
 {
     const gdn_cut *cut = decoder->cut;
@@ -124,7 +132,7 @@ static void get_home(struct gdn__decoder *decoder, uint32_t node)
     for (uint32_t i = 0; i < holders && !decoder->in.failed; i++) {
         struct gdn_cut_holder holder = {.process = get_index(decoder, cut->process_count)};
         holder.issuer = get_index(decoder, cut->party_count);
-        holder.ticket = gdn__get_u64(&decoder->in);
+        holder.ticket = get_ticket(decoder);
         holder.units = get_units(decoder, &home);
         holder.mode = get_mode(decoder, &holder.branch_id, NULL);
         holder.brief = get_bool(decoder);
@@ -134,7 +142,7 @@ static void get_home(struct gdn__decoder *decoder, uint32_t node)
     for (uint32_t i = 0; i < entries && !decoder->in.failed; i++) {
         struct gdn_cut_entry entry = {.process = get_index(decoder, cut->process_count)};
         entry.issuer = get_index(decoder, cut->party_count);
-        entry.ticket = gdn__get_u64(&decoder->in);
+        entry.ticket = get_ticket(decoder);
         entry.waited_us = gdn__get_u64(&decoder->in);
         entry.units = get_units(decoder, &home);
         entry.mode = get_mode(decoder, &entry.branch_id, &entry.brief);
@@ -228,7 +236,7 @@ static void get_wait(struct gdn__decoder *decoder, uint32_t node)
     struct gdn_cut_wait wait = {.process = get_index(decoder, cut->process_count)};
     wait.resource = get_index_or_none(decoder, cut->resource_count);
     wait.home = get_index_or_none(decoder, cut->party_count);
-    wait.ticket = gdn__get_u64(&decoder->in);
+    wait.ticket = get_ticket(decoder);
     wait.waited_us = gdn__get_u64(&decoder->in);
     wait.mode = get_mode(decoder, &wait.branch_id, NULL);
     uint32_t needs = gdn__get_count(&decoder->in, NEED_BYTES);

@@ -262,6 +262,9 @@ enum lie {
     LIE_HOLDER_PROCESS,
     LIE_HOLDER_MODE,
     LIE_ENTRY_ISSUER,
+    LIE_HOLDER_UNNUMBERED,
+    LIE_ENTRY_UNNUMBERED,
+    LIE_WAIT_UNNUMBERED,
     LIE_HOME_RESOURCE,
     LIE_WAIT_PROCESS,
     LIE_WAIT_HOME_ALONE,
@@ -271,6 +274,8 @@ enum lie {
     LIE_NEED_NONE_OF,
     LIE_NEED_MORE_THAN_LISTED,
     LIE_NEED_BEYOND_THE_WAIT,
+    LIE_NEED_BRANCH_OF_NOWHERE,
+    LIE_NEED_BRANCH_OF_A_GROUP,
     LIE_CHANNEL_PEER,
     LIE_OUTGOING_OPEN,
     LIE_OUTGOING_UNTAGGED,
@@ -282,6 +287,7 @@ enum lie {
     LIE_RELEASE_OF_NOTHING,
     LIE_END_OF_SOMETHING,
     LIE_GRANT_BY,
+    LIE_GRANT_BRANCH,
     LIE_MISSING_UNSORTED,
     LIE_MISSING_TWICE,
     LIE_PARTY_TWICE,
@@ -303,6 +309,7 @@ static void tell_message_lie(struct gdn_cut_message *messages, enum lie lie)
     if (lie == LIE_RELEASE_OF_NOTHING) messages[2].resource = GDN_NONE;
     if (lie == LIE_END_OF_SOMETHING) messages[4].resource = 0;
     if (lie == LIE_GRANT_BY) messages[1].by = 0;
+    if (lie == LIE_GRANT_BRANCH) messages[1].branch_id = 1;
 }
 
 static void tell_wait_lie(struct gdn_cut_node *node, enum lie lie)
@@ -314,6 +321,9 @@ static void tell_wait_lie(struct gdn_cut_node *node, enum lie lie)
     if (lie == LIE_NEED_NOTHING) node->needs[4].resource = GDN_NONE;
     if (lie == LIE_NEED_NONE_OF) node->needs[1].at_least = 0;
     if (lie == LIE_NEED_MORE_THAN_LISTED) node->needs[1].at_least = 3;
+    if (lie == LIE_WAIT_UNNUMBERED) node->waits[1].ticket = 0;
+    if (lie == LIE_NEED_BRANCH_OF_NOWHERE) node->needs[0].branch_id = 1;
+    if (lie == LIE_NEED_BRANCH_OF_A_GROUP) node->needs[1].branch_id = 1;
     if (lie == LIE_NEED_BEYOND_THE_WAIT) node->needs[3].child_count = 3;
 }
 
@@ -349,6 +359,8 @@ static void tell_lie(gdn_cut *cut, enum lie lie)
     struct gdn_cut_node *node = &cut->nodes[0];
     if (lie == LIE_HOLDER_PROCESS) node->holders[0].process = 3;
     if (lie == LIE_HOLDER_MODE) node->holders[0].mode = 3;
+    if (lie == LIE_HOLDER_UNNUMBERED) node->holders[1].ticket = 0;
+    if (lie == LIE_ENTRY_UNNUMBERED) node->queue[0].ticket = 0;
     if (lie == LIE_ENTRY_ISSUER) node->queue[0].issuer = GDN_NONE;
     if (lie == LIE_HOME_RESOURCE) node->homes[1].resource = 2;
     tell_wait_lie(node, lie);
