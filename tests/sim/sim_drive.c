@@ -178,8 +178,11 @@ static int draw_needs(const struct sim *sim, int process, const char *shape, uin
             at += 3;
             continue;
         }
-        int other = (int)(sim_mix(random) % (uint64_t)sim->shape->processes);
-        if (other == process) return 0;
+        /* The next one rather than another: for rings, and for wakes that come too late. */
+        uint64_t draw = sim_mix(random);
+        uint64_t others = (uint64_t)sim->shape->processes - 1;
+        int further = draw % 2 == 0 ? 1 : 1 + (int)(draw / 2 % others);
+        int other = (process + further) % sim->shape->processes;
         needs[count] = (struct truth_need){.process = (int8_t)other};
         at++;
     }
@@ -207,7 +210,6 @@ static void wait_on(struct sim *sim, struct sim_driver *driver, uint64_t random)
     uint64_t shapes = sim->shape->habits[SIM_CHOICES] ? 7 : 2;
     const char *shape = need_shapes[sim_mix(&random) % shapes];
     int count = draw_needs(sim, driver->process, shape, &random, needs);
-    if (count == 0) return;
     for (int i = 0; i < count; i++) {
         bool group = needs[i].process == TRUTH_GROUP;
         said[i] = group ? gdn_need_at_least(needs[i].at_least, needs[i].count)
@@ -328,6 +330,9 @@ static void release_early(struct sim *sim, struct sim_driver *driver, uint64_t r
 {
     int resource = (int)(random % (uint64_t)sim->shape->resources);
     bool early = sim->shape->habits[SIM_EARLY_RELEASE] && !some_branch_waits(sim, driver->process);
+    for (int i = 0; driver->held[resource] == 0 && i < sim->shape->resources; i++) {
+        resource = (resource + 1) % sim->shape->resources;
+    }
     if (driver->held[resource] == 0) return;
     if (early || driver->brief[resource]) give_back(sim, driver, resource);
 }

@@ -94,6 +94,17 @@ static void check_death(struct sim *sim, const struct sim_order *order, int wait
     }
 }
 
+/* "A grant that has arrived and was not taken has ended it" (RULES 14). */
+static bool is_answered(const struct sim *sim, int node, uint64_t number)
+{
+    const gdn_site *site = world_site(sim->world, sim_nodes[node]);
+    for (const struct gdn__arrival *a = site->inbox.first; a != NULL; a = a->next) {
+        if (a->type != GDN__ARRIVAL_LOCK || a->as.message.number != number) continue;
+        if (a->as.message.verb == GDN_VERB_GRANT) return true;
+    }
+    return false;
+}
+
 void sim_abort_taken(struct sim *sim, int node, const struct gdn_item *item)
 {
     static struct truth_judged judged;
@@ -106,6 +117,9 @@ void sim_abort_taken(struct sim *sim, int node, const struct gdn_item *item)
     if (order == NULL) sim_broken(SIM_ORACLE_VICTIM, "nobody asked for that abort");
     if (ticket == NULL || ticket->granted || ticket->process != process) {
         sim_broken(SIM_ORACLE_VICTIM, "the ticket of %s had ended", sim_processes[process]);
+    }
+    if (is_answered(sim, node, number)) {
+        sim_broken(SIM_ORACLE_VICTIM, "the grant for %s had arrived", sim_processes[process]);
     }
     if (sim->shape->habits[SIM_STUBBORN] && process == 0) {
         sim_broken(SIM_ORACLE_VICTIM, "%s must not be aborted", sim_processes[process]);
