@@ -293,6 +293,39 @@ static void a_channel_opened_during_a_round_is_part_of_it(void **state)
     world_free(world);
 }
 
+/* RULES 9: A has cut when it opens a channel to B. No marker will ever come on it; the list with
+ * which it opens stands for one, and B, which has not been told to start, cuts before it takes what
+ * A sent after its own cut. */
+static void the_list_that_opens_a_channel_counts_as_markers(void **state)
+{
+    struct world *world = world_new();
+    (void)state;
+    const char *const nodes[] = {"A", "B", "C"};
+    for (int i = 0; i < 3; i++) world_add_node(world, nodes[i], NULL);
+    world_add_detector(world, "D1");
+    for (int i = 0; i < 3; i++) world_dial(world, nodes[i], "D1");
+    world_dial(world, "A", "C");
+    world_pass_ms(world, 50);
+    world_manage_all(world);
+
+    world_hold(world, "C", "A");
+    world_hold(world, "D1", "B");
+    uint64_t round = world_start(world, "D1");
+    world_settle(world); /* A has cut and waits for C's marker. B knows nothing. */
+    world_dial(world, "A", "B");
+    world_pass_ms(world, 50);
+    gdn_ticket ticket;
+    assert_int_equal(world_request(world, "A", "B", "T1", "x", EXCLUSIVE, &ticket), GDN_OK);
+    world_settle(world);
+    world_manage_all(world); /* B takes the request: after its cut. */
+    assert_int_equal(world_reports(world, "D1", round), 2);
+    world_release(world, "C", "A");
+    world_settle(world);
+    assert_int_equal(world_reports(world, "D1", round), 3);
+    expect_cut(world, "D1", round, "");
+    world_free(world);
+}
+
 /* A peer is lost while a round spans it: the round fails, and the reason says who. */
 static void a_round_that_loses_a_peer_fails_by_name(void **state)
 {
@@ -595,6 +628,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_start_behind_the_first_marker_changes_nothing, two_nodes,
                                         end_world),
         cmocka_unit_test(a_channel_opened_during_a_round_is_part_of_it),
+        cmocka_unit_test(the_list_that_opens_a_channel_counts_as_markers),
         cmocka_unit_test_setup_teardown(a_round_that_loses_a_peer_fails_by_name, three_nodes,
                                         end_world),
         cmocka_unit_test(a_round_that_would_record_too_much_fails_by_name),

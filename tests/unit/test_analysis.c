@@ -258,6 +258,25 @@ static void one_ticket_may_need_several_resources(void **state)
         "");
 }
 
+/* RULES 2: an entry of an any-of ticket leaves the queue, too, when another alternative is served.
+ * T3 stands behind T1 at a, T1 waits for T3 at c; but b is free, and T1 needs a or b. */
+#define BEHIND_T1(needs)                                                                           \
+    CUT(FULL(                                                                                      \
+        "n1",                                                                                      \
+        RESOURCE("a", SHARED("T9"), ASKED("T1", "1") ", " ASKED_SHARED("T3", "4")) ", " RESOURCE(  \
+            "b", "", ASKED("T1", "1")) ", " RESOURCE("c", HELD("T3"), ASKED("T1", "3")),           \
+        NEEDS("T1", "1", needs) ", " WAITS("T1", "3", "c", "n1") ", " WAITS("T3", "4", "a", "n1"), \
+        ""))
+
+static void an_entry_of_any_of_leaves_the_queue_with_another_alternative(void **state)
+{
+    (void)state;
+    assert_string_equal(deadlocks_in(BEHIND_T1("{'any': [{'resource': 'a'}, {'resource': 'b'}]}")),
+                        "");
+    assert_string_equal(deadlocks_in(BEHIND_T1("{'all': [{'resource': 'a'}, {'resource': 'b'}]}")),
+                        "T1 T3");
+}
+
 static void any_of_is_stuck_only_with_every_way_closed(void **state)
 {
     (void)state;
@@ -360,6 +379,7 @@ int main(void)
         cmocka_unit_test(two_that_upgrade_are_a_deadlock),
         cmocka_unit_test(who_stands_between_two_members_is_no_victim),
         cmocka_unit_test(one_ticket_may_need_several_resources),
+        cmocka_unit_test(an_entry_of_any_of_leaves_the_queue_with_another_alternative),
         cmocka_unit_test(any_of_is_stuck_only_with_every_way_closed),
         cmocka_unit_test(at_least_two_of_three_is_stuck_with_two_closed),
         cmocka_unit_test(only_the_irreducible_part_of_a_component_is_a_core),
