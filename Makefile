@@ -8,6 +8,7 @@
 #   make campaign   ten million messages over a thousand link faults (MESSAGES=, FAULTS=, SEED=)
 #   make sim        random systems with random faults: SEED=, RUNS=, FAULTS=
 #   make explore    small systems, every interleaving: SYSTEM=, SCHEDULE=
+#   make fuzz       what takes bytes from outside, with bytes of libFuzzer's: FUZZ_SECONDS=
 #   make mutants    deliberate faults, each of which the tests must catch: MUTANT=, RUNS=
 #   make bench      the measurements; table on the terminal, numbers in build/bench.json
 #   make lint       clang-format, cppcheck, and whether the mutants apply
@@ -45,9 +46,9 @@ DEBIAN_PACKAGES := gcc g++ libc6-dev make pkg-config libzmq3-dev libigraph-dev l
                    libcmocka-dev graphviz clang clang-format cppcheck iproute2 nftables
 
 PACKAGES := libzmq igraph jansson \
-            $(if $(filter tests objects sim explore campaign mutants,$(MAKECMDGOALS)),cmocka)
+            $(if $(filter tests objects sim explore campaign mutants fuzzers,$(MAKECMDGOALS)),cmocka)
 
-compiling := $(filter-out deps demo check lint uninstall clean,$(or $(MAKECMDGOALS),all))
+compiling := $(filter-out deps demo check fuzz lint uninstall clean,$(or $(MAKECMDGOALS),all))
 ifneq ($(compiling),)
 missing := $(shell for package in $(PACKAGES); do \
                        pkg-config --exists $$package 2>/dev/null || echo $$package; done)
@@ -70,11 +71,15 @@ BUILD   := build$(if $(filter-out plain,$(FLAVOUR)),/$(FLAVOUR))
 ifeq ($(FLAVOUR),asan)
 CFLAGS = -O1 -g -fno-omit-frame-pointer
 sanitize = -fsanitize=address,undefined -fno-sanitize-recover=all
+else ifeq ($(FLAVOUR),fuzz)
+override CC := clang
+CFLAGS = -O1 -g -fno-omit-frame-pointer
+sanitize = -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 else ifneq ($(filter gcc clang,$(FLAVOUR)),)
 override CC := $(FLAVOUR)
 override WARNINGS += -Werror
 else ifneq ($(FLAVOUR),plain)
-$(error FLAVOUR is plain, asan, gcc or clang, not "$(FLAVOUR)")
+$(error FLAVOUR is plain, asan, gcc, clang or fuzz, not "$(FLAVOUR)")
 endif
 
 # Visibility is the linker's work (src/libgordian.map), for the detector's library shares some
@@ -116,8 +121,8 @@ benches   := $(call programs_of,$(bench_c))
 all_objects := $(call objects,$(gordian_c) $(detector_c) $(gordiand_c) $(cli_c) \
                               $(demos_c) $(tests_c) $(bench_c))
 
-.PHONY: all tests objects deps demo check sim explore campaign mutants bench lint install uninstall \
-        clean FORCE
+.PHONY: all tests objects deps demo check sim explore campaign fuzz fuzzers mutants bench lint \
+        install uninstall clean FORCE
 
 all: $(archives) $(shared) $(programs) $(demos) $(benches)
 
@@ -216,6 +221,22 @@ judges := $(if $(filter mutants,$(MAKECMDGOALS)),$(shell tests/mutants/run --pro
 mutants: $(judges:%=$(BUILD)/tests/%)
 	@GDN_BUILD=$(BUILD) GDN_RUNS=$(RUNS) GDN_COMPILE='$(compile)' GDN_LINK='$(link)' \
 	    GDN_LIBS='$(shell pkg-config --libs cmocka) $(package_libs)' tests/mutants/run $(MUTANT)
+
+# clang's, with its runtime; FUZZ_SECONDS are shared by the targets. What is found stays in
+# build/fuzz/found, and what reached new code in build/fuzz/corpus.
+FUZZ_SECONDS = 60
+fuzzers := $(patsubst %,$(BUILD)/fuzz-%,frames cut document)
+
+fuzz:
+	@.ci/deps $(DEBIAN_PACKAGES) libclang-rt-14-dev
+	@$(MAKE) FLAVOUR=fuzz fuzzers
+	@tests/fuzz/run build/fuzz $(FUZZ_SECONDS)
+
+fuzzers: $(fuzzers) $(BUILD)/tests/fuzz/write_seeds
+
+$(fuzzers): $(BUILD)/fuzz-%: tests/fuzz/entry/libfuzzer.c $(BUILD)/tests/helpers.a $(archives)
+	$(call say,LD)$(compile) -fsanitize=fuzzer -DFUZZ=fuzz_$* $(LDFLAGS) -o $@ $^ \
+	    $(shell pkg-config --libs cmocka) $(package_libs)
 
 bench: all
 	@bench/run $(benches)

@@ -68,7 +68,6 @@ const char *events_name(enum gdn_detector_event_type type)
     return type == GDN_DETECTOR_ROUND ? NULL : names[type];
 }
 
-/* Numbers that can pass 2^53 are strings. */
 static void set_id(json_t *line, gdn_id id)
 {
     char text[GDN_ID_TEXT_BYTES];
