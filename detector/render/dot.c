@@ -348,7 +348,7 @@ static void add_deadlock(struct picture *picture, size_t number)
     picture->deadlock = &picture->verdict->deadlocks[number];
     gdn__textbuf_addf(out, "  subgraph \"cluster_%zu\" {\n    label=\"deadlock ", number);
     gdn__show_short_id(out, picture->verdict, picture->deadlock);
-    gdn__textbuf_addf(out, ": %zu processes\";\n    margin=\"24\";\n",
+    gdn__textbuf_addf(out, ": %zu processes\";\n    margin=\"36\";\n",
                       picture->deadlock->member_count);
     /* The frame tells several deadlocks apart; one needs none. */
     if (picture->verdict->deadlock_count == 1) gdn__textbuf_add(out, "    peripheries=\"0\";\n");

@@ -123,8 +123,8 @@ static void add_dark_style(struct gdn__textbuf *out)
     gdn__textbuf_add(out, "\n<style>@media (prefers-color-scheme: dark) {\n");
     gdn__textbuf_addf(out, ".graph > polygon { fill: %s }\n", dark->page);
     gdn__textbuf_addf(out, "text { fill: %s } .note text { fill: %s }\n", dark->text, dark->faint);
-    gdn__textbuf_addf(out, ".cluster path { stroke: %s } .edge path { stroke: %s }\n", dark->faint,
-                      dark->line);
+    gdn__textbuf_addf(out, ".cluster path { fill: %s; stroke: %s } .edge path { stroke: %s }\n",
+                      dark->page, dark->faint, dark->line);
     gdn__textbuf_addf(out, ".edge polygon { fill: %s; stroke: %s }\n", dark->line, dark->line);
     gdn__textbuf_addf(out, ".node path { fill: %s; stroke: %s }\n", dark->box, dark->box_line);
     gdn__textbuf_addf(out, ".victim path { fill: %s; stroke: %s }\n}</style>", dark->victim,
