@@ -221,38 +221,59 @@ static bool open_link(struct gdn__wires *wires, struct gdn__wire *link)
 }
 
 /* What still waits in the old socket is lost; the channel resends it. */
+static void close_link(struct gdn__wire *link)
+{
+    if (link->socket == NULL) return;
+    (void)set_int(link->socket, ZMQ_LINGER, 0);
+    (void)zmq_close(link->socket);
+    link->socket = NULL;
+}
+
 static void reopen_link(struct gdn__wires *wires, struct gdn__wire *link)
 {
-    if (link->endpoint == NULL || now_us() - link->opened_at_us < REOPEN_PAUSE_US) return;
-    if (link->socket != NULL) {
-        (void)set_int(link->socket, ZMQ_LINGER, 0);
-        (void)zmq_close(link->socket);
-    }
+    if (link->endpoint == NULL || link->refused) return;
+    if (now_us() - link->opened_at_us < REOPEN_PAUSE_US) return;
+    close_link(link);
     (void)open_link(wires, link);
+}
+
+/* From now on it leads there and nowhere else. */
+static enum gdn_err lead_to(struct gdn__wires *wires, struct gdn__wire *link, const char *endpoint,
+                            char *why, size_t why_bytes)
+{
+    char *copy = gdn__strdup(&wires->allocator, endpoint);
+    if (copy == NULL) {
+        return gdn__explain(GDN_ERR_MEMORY, why, why_bytes, "cannot dial %s: out of memory",
+                            endpoint);
+    }
+    close_link(link);
+    gdn__free(&wires->allocator, link->endpoint);
+    link->endpoint = copy;
+    enum gdn_err err = gdn__endpoint_check(endpoint, &wires->rules, why, why_bytes);
+    link->refused = err != GDN_OK;
+    if (err != GDN_OK || open_link(wires, link)) return err;
+    return gdn__explain(GDN_ERR_ADDRESS, why, why_bytes, "cannot dial %s: %s", endpoint,
+                        zmq_strerror(errno));
 }
 
 enum gdn_err gdn__wires_dial(struct gdn__wires *wires, uint32_t link, const char *endpoint,
                              char *why, size_t why_bytes)
 {
     if (link > wires->link_count) return GDN_ERR_MISUSE;
-    if (link < wires->link_count) {
-        reopen_link(wires, &wires->links[link]);
-        return GDN_OK;
+    if (link == wires->link_count) {
+        if (!gdn__grow(&wires->allocator, &wires->links, wires->link_count, &wires->link_capacity,
+                       sizeof *wires->links)) {
+            return gdn__explain(GDN_ERR_MEMORY, why, why_bytes, "cannot dial %s: out of memory",
+                                endpoint);
+        }
+        wires->links[wires->link_count++] = (struct gdn__wire){.endpoint = NULL};
     }
-    if (!gdn__grow(&wires->allocator, &wires->links, wires->link_count, &wires->link_capacity,
-                   sizeof *wires->links)) {
-        return gdn__explain(GDN_ERR_MEMORY, why, why_bytes, "cannot dial %s: out of memory",
-                            endpoint);
+    struct gdn__wire *wire = &wires->links[link];
+    if (wire->endpoint == NULL || strcmp(wire->endpoint, endpoint) != 0) {
+        return lead_to(wires, wire, endpoint, why, why_bytes);
     }
-    struct gdn__wire *wire = &wires->links[wires->link_count++];
-    *wire = (struct gdn__wire){0};
-    enum gdn_err err = gdn__endpoint_check(endpoint, &wires->rules, why, why_bytes);
-    if (err != GDN_OK) return err;
-    wire->endpoint = gdn__strdup(&wires->allocator, endpoint);
-    if (wire->endpoint != NULL && open_link(wires, wire)) return GDN_OK;
-    return gdn__explain(wire->endpoint == NULL ? GDN_ERR_MEMORY : GDN_ERR_ADDRESS, why, why_bytes,
-                        "cannot dial %s: %s", endpoint,
-                        wire->endpoint == NULL ? "out of memory" : zmq_strerror(errno));
+    reopen_link(wires, wire);
+    return GDN_OK;
 }
 
 static bool try_send(const struct gdn__wire *link, const uint8_t *bytes, size_t length)

@@ -27,9 +27,10 @@ struct gdn__wires_options {
 };
 
 struct gdn__wire {
-    void *socket; /* NULL: could not be opened. */
-    char *endpoint;
+    void *socket;   /* NULL: could not be opened. */
+    char *endpoint; /* NULL: memory was short. */
     int64_t opened_at_us;
+    bool refused; /* The endpoint is not allowed here. */
 };
 
 struct gdn__wires {
@@ -66,8 +67,9 @@ void gdn__wires_fini(struct gdn__wires *wires);
 /* What was bound, with the port that the kernel chose. Borrowed until fini. */
 const char *gdn__wires_endpoint(const struct gdn__wires *wires);
 
-/* Open link number @p link, the next one: links are dialled in order. After an error the link
- * exists and drops its frames. */
+/* Have link number @p link lead to @p endpoint: the next number (links are dialled in order), or
+ * one that is there, which is opened anew, or leads to another endpoint from now on. After an error
+ * the link exists and drops its frames. */
 GDN_MUST_USE enum gdn_err gdn__wires_dial(struct gdn__wires *wires, uint32_t link,
                                           const char *endpoint, char *why, size_t why_bytes);
 
