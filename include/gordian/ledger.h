@@ -404,11 +404,13 @@ GDN_API GDN_MUST_USE enum gdn_err gdn_ledger_apply(gdn_ledger *ledger, uint32_t 
                                                    int64_t now_us, struct gdn_effect *effect);
 
 /** A peer's incarnation is gone. Its queue entries leave; its holds become this node's own
- *  ("orphans": issued here, by fresh numbers), until gdn_ledger_drop_orphans(). Tickets of ours
- *  at that home end, waiting or granted. Direct waits stay. Costs O(all tickets); needs memory, and
- *  changed nothing when it fails: GDN_ERR_MEMORY, GDN_ERR_MISUSE (peer 0). */
+ *  ("orphans" of @p node, whose peer it was: issued here, by fresh numbers), until
+ *  gdn_ledger_drop_orphans(). Tickets of ours at that home end, waiting or granted. Direct waits
+ *  stay. Afterwards the peer's number stands nowhere in the ledger but in what
+ *  gdn_ledger_take_lost() has yet to give, and may serve another peer. Costs O(all tickets); needs
+ *  memory, and changed nothing when it fails: GDN_ERR_MEMORY, GDN_ERR_MISUSE (peer 0). */
 GDN_API GDN_MUST_USE enum gdn_err gdn_ledger_peer_lost(gdn_ledger *ledger, uint32_t peer,
-                                                       int64_t now_us);
+                                                       gdn_node_id node, int64_t now_us);
 
 /** The next ticket that ended because its home was lost before it was granted (a NO_WAIT one too),
  *  as it was then; its process may have ended since. False: none. */
@@ -416,8 +418,8 @@ GDN_API bool gdn_ledger_take_lost(gdn_ledger *ledger, uint64_t *number,
                                   struct gdn_ticket_view *view);
 GDN_API bool gdn_ledger_has_lost(const gdn_ledger *ledger);
 
-/** End every orphan that came from @p peer. */
-GDN_API void gdn_ledger_drop_orphans(gdn_ledger *ledger, uint32_t peer);
+/** End every orphan of @p node, of whichever incarnation; how many there were. */
+GDN_API size_t gdn_ledger_drop_orphans(gdn_ledger *ledger, gdn_node_id node);
 
 /** Counted since the ledger was made. */
 struct gdn_ledger_counters {

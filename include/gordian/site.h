@@ -35,7 +35,8 @@ enum gdn_item_type {
 struct gdn_item {
     enum gdn_item_type type;
     gdn_node_id peer;      /**< Who sent it; this node itself for local ones. */
-    const char *peer_name; /**< Borrowed until the site is freed. */
+    const char *peer_name; /**< Borrowed until the site is freed, or 1,024 others were lost after
+                                that peer. */
     uint64_t peer_incarnation;
     gdn_ticket ticket;
     gdn_process_id process;
@@ -136,7 +137,8 @@ struct gdn_event {
 /* ---- Actions: imperatives, in order ---- */
 
 /** Open a connection for link number @c link to @c endpoint; frames follow by that number. If it is
- *  open already it may be dead: close it and open another; what waited in it will be resent. */
+ *  open already it may be dead, or had led elsewhere: close it and open another; what waited in it
+ *  will be resent. */
 struct gdn_dial {
     uint32_t link;
     const char *endpoint;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What comes in from the mesh: peers that open, come up and are lost, and their records. */
+#include "src/core/ledger.h"
 #include "src/core/mem.h"
 #include "src/core/site.h"
 
@@ -54,7 +55,7 @@ static bool do_owed(gdn_site *site, const struct gdn__peer *peer, enum gdn__owed
     case GDN__OWED_UP:
         return notify(site, peer, GDN_ITEM_PEER_UP);
     case GDN__OWED_BOOKS:
-        return gdn_ledger_peer_lost(site->ledger, peer->number, site->now_us) == GDN_OK;
+        return gdn_ledger_peer_lost(site->ledger, peer->number, peer->id, site->now_us) == GDN_OK;
     case GDN__OWED_LOST:
         return notify(site, peer, GDN_ITEM_PEER_LOST);
     }
@@ -114,6 +115,25 @@ static void on_lost(void *context, uint32_t number)
     enum gdn_err err = gdn__site_participate(site, &event);
     assert(err == GDN_OK); /* What ends rounds needs no memory. */
     (void)err;
+}
+
+/* ---- Whom our books name ---- */
+
+static void refer(void *context, uint32_t number)
+{
+    const gdn_site *site = context;
+    if (number != 0) gdn__mesh_refer(site->mesh, number);
+}
+
+/* A lost peer's channels are closed, its accounts are settled, and the rounds that its channels
+ * had a part in have failed, with all that they recorded. What is left of it are items that the
+ * application has not taken. */
+static void on_refer(void *context)
+{
+    gdn_site *site = context;
+    const struct gdn__arrival *arrival = site->inbox.first;
+    for (; arrival != NULL; arrival = arrival->next) refer(site, arrival->peer);
+    gdn__ledger_each_lost(site->ledger, refer, site);
 }
 
 static void on_say(void *context, const char *line)
@@ -233,5 +253,6 @@ struct gdn__mesh_events gdn__site_mesh_events(gdn_site *site)
                                      .up = on_up,
                                      .lost = on_lost,
                                      .arrived = on_arrived,
+                                     .refer = on_refer,
                                      .say = on_say};
 }

@@ -29,11 +29,16 @@ uint32_t gdn__mesh_find_incarnation(const gdn__mesh *mesh, uint64_t incarnation)
     return (uint32_t)gdn__map_get(&mesh->by_incarnation, key_of_incarnation(incarnation));
 }
 
+void gdn__mesh_forget_incarnation(gdn__mesh *mesh, uint64_t incarnation)
+{
+    (void)gdn__map_remove(&mesh->by_incarnation, key_of_incarnation(incarnation));
+}
+
 /* Undo a gdn__map_put() over @p before, the row that had this incarnation; 0: none. */
 static void restore_incarnation(gdn__mesh *mesh, uint64_t incarnation, uint32_t before)
 {
     if (before == 0) {
-        (void)gdn__map_remove(&mesh->by_incarnation, key_of_incarnation(incarnation));
+        gdn__mesh_forget_incarnation(mesh, incarnation);
     } else {
         (void)gdn__map_put(&mesh->by_incarnation, key_of_incarnation(incarnation), before);
     }
@@ -71,6 +76,7 @@ static enum gdn_err begin_channel(gdn__mesh *mesh, uint32_t number, const struct
         restore_incarnation(mesh, meeting->incarnation, before);
         return err;
     }
+    gdn__formers_forget(&mesh->formers, meeting->incarnation);
     peer->incarnation = meeting->incarnation;
     peer->association = meeting->association;
     peer->state = GDN__PEER_OPENING;
@@ -78,10 +84,18 @@ static enum gdn_err begin_channel(gdn__mesh *mesh, uint32_t number, const struct
     return GDN_OK;
 }
 
-static bool is_dialled(const gdn__mesh *mesh, uint64_t number)
+static bool is_dialled(const gdn__mesh *mesh, uint32_t number)
 {
     return number > 0 && number < mesh->peer_count &&
            mesh->peers[number]->state == GDN__PEER_DIALLED;
+}
+
+/* The row, dialled by nobody's name, whose HELLO this echo answers; 0: none. */
+static uint32_t find_echoed(const gdn__mesh *mesh, uint64_t echo)
+{
+    uint32_t number = (uint32_t)echo;
+    if (!is_dialled(mesh, number) || mesh->peers[number]->name != NULL) return 0;
+    return mesh->peers[number]->nonce == echo ? number : 0;
 }
 
 /* The row that we dialled and that this peer belongs to: it is of that name, answers our nonce, or
@@ -90,9 +104,8 @@ static uint32_t match_dialled(const gdn__mesh *mesh, const struct meeting *meeti
 {
     uint32_t named = gdn__mesh_find(mesh, gdn_node_named(meeting->name));
     if (is_dialled(mesh, named)) return named;
-    if (is_dialled(mesh, meeting->echo) && mesh->peers[meeting->echo]->name == NULL) {
-        return (uint32_t)meeting->echo;
-    }
+    uint32_t echoed = find_echoed(mesh, meeting->echo);
+    if (echoed != 0) return echoed;
     for (uint32_t i = 1; i < mesh->peer_count; i++) {
         const struct gdn__peer *peer = mesh->peers[i];
         if (peer->state == GDN__PEER_DIALLED && peer->name == NULL && peer->role == meeting->role &&
@@ -142,7 +155,7 @@ static enum gdn_err meet(gdn__mesh *mesh, const struct meeting *meeting, int64_t
     }
     enum gdn_err err = name_peer(mesh, *number, meeting->name);
     if (err == GDN_OK) err = begin_channel(mesh, *number, meeting, now_us);
-    if (err != GDN_OK && is_new) gdn__mesh_drop_last_peer(mesh); /* It will be heard again. */
+    if (err != GDN_OK && is_new) gdn__mesh_drop_peer(mesh, *number); /* It will be heard again. */
     return err;
 }
 
@@ -150,24 +163,46 @@ static enum gdn_err meet(gdn__mesh *mesh, const struct meeting *meeting, int64_t
 static enum gdn_err meet_again(gdn__mesh *mesh, uint32_t *number, uint32_t association,
                                int64_t now_us)
 {
-    const struct gdn__peer *before = mesh->peers[*number];
+    struct gdn__peer *before = mesh->peers[*number];
     struct meeting meeting = {.name = before->name,
                               .role = before->role,
                               .link = before->link,
                               .incarnation = before->incarnation,
                               .association = association};
-    return meet(mesh, &meeting, now_us, number);
+    gdn__link_remove(&before->in_lost); /* Its own row is not the one to be used again. */
+    enum gdn_err err = meet(mesh, &meeting, now_us, number);
+    gdn__link_insert(&mesh->lost, &before->in_lost);
+    return err;
+}
+
+/* ---- Associations ---- */
+
+/* The smallest that a frame allows; 0: any. A HELLO to whom its sender has not met names the
+ * largest association that it has forgotten: it may be one with us. */
+static uint32_t least_association(const struct gdn__header *header)
+{
+    if (header->destination != 0) return header->association;
+    return header->association == UINT32_MAX ? 0 : header->association + 1;
+}
+
+/* One that neither side has ever used with the other. */
+static uint32_t next_association(uint32_t last, const struct gdn__header *header)
+{
+    uint32_t least = least_association(header);
+    if (least > last) return least;
+    return last == UINT32_MAX ? 1 : last + 1;
 }
 
 enum gdn_err gdn__mesh_associate(gdn__mesh *mesh, uint32_t *number,
                                  const struct gdn__header *header, int64_t now_us, bool *current)
 {
     struct gdn__peer *peer = mesh->peers[*number];
-    uint32_t ours = peer->association, theirs = header->association;
+    uint32_t ours = peer->association;
+    uint32_t theirs = header->destination != 0 ? header->association : 0;
     *current = false;
     if (peer->gone) return GDN_OK;
     if (peer->state == GDN__PEER_LOST) { /* It lives, and may not know that we gave it up. */
-        uint32_t next = theirs > ours ? theirs : ours + 1;
+        uint32_t next = next_association(ours, header);
         enum gdn_err err = meet_again(mesh, number, next, now_us);
         *current = err == GDN_OK && theirs == next;
         return err;
@@ -184,17 +219,20 @@ enum gdn_err gdn__mesh_associate(gdn__mesh *mesh, uint32_t *number,
 
 /* ---- HELLO ---- */
 
-/* The row of whoever said this HELLO. */
+/* The row of whoever said this HELLO; *number 0: nobody whom we may meet. */
 static enum gdn_err greet(gdn__mesh *mesh, const struct gdn__header *header,
                           const struct gdn__hello *hello, int64_t now_us, uint32_t *number)
 {
     bool current;
     *number = gdn__mesh_find_incarnation(mesh, header->source);
     if (*number != 0) return gdn__mesh_associate(mesh, number, header, now_us, &current);
+    const struct gdn__former *former = gdn__formers_find(&mesh->formers, header->source);
+    if (former != NULL && former->gone) return GDN_OK;
+    uint32_t last = former != NULL ? former->association : mesh->formers.association;
     struct meeting meeting = {.name = hello->name,
                               .role = hello->role,
                               .incarnation = header->source,
-                              .association = header->association > 0 ? header->association : 1,
+                              .association = next_association(last, header),
                               .echo = hello->echo};
     enum gdn_err err = gdn__mesh_link_to(mesh, hello->endpoint, &meeting.link);
     return err == GDN_OK ? meet(mesh, &meeting, now_us, number) : err;
@@ -214,7 +252,7 @@ enum gdn_err gdn__mesh_hello_received(gdn__mesh *mesh, const struct gdn__header 
     if (hello.echo != 0 && header->destination != mesh->incarnation) return GDN_OK;
     uint32_t number;
     enum gdn_err err = greet(mesh, header, &hello, now_us, &number);
-    if (err != GDN_OK) return err;
+    if (err != GDN_OK || number == 0) return err;
     struct gdn__peer *peer = mesh->peers[number];
     if (peer->state == GDN__PEER_LOST) return GDN_OK;
     peer->channel.heard_at_us = now_us;
@@ -227,6 +265,18 @@ enum gdn_err gdn__mesh_hello_received(gdn__mesh *mesh, const struct gdn__header 
 }
 
 /* ---- Coming up ---- */
+
+/* Those that were given up under its name do not come back. */
+static void end_namesakes(gdn__mesh *mesh, const struct gdn__peer *living)
+{
+    GDN__EACH(link, &mesh->lost)
+    {
+        struct gdn__peer *lost = GDN__OF(link, struct gdn__peer, in_lost);
+        if (lost->incarnation == living->incarnation) continue;
+        if (gdn_id_equal(lost->id.id, living->id.id)) lost->gone = true;
+    }
+    gdn__formers_replace(&mesh->formers, living->id);
+}
 
 /* It lives now, so whoever had its name before does not. */
 static enum gdn_err take_over_name(gdn__mesh *mesh, uint32_t number, int64_t now_us)
@@ -249,6 +299,7 @@ enum gdn_err gdn__mesh_come_up(gdn__mesh *mesh, uint32_t number, int64_t now_us)
     if (peer->channel.acknowledged == 0) return GDN_OK;
     enum gdn_err err = take_over_name(mesh, number, now_us);
     if (err != GDN_OK) return err;
+    end_namesakes(mesh, peer);
     peer->state = GDN__PEER_UP;
     peer->was_up = true;
     if (peer->hello_echo == 0) peer->hello_at_us = gdn__peer_next_hello(peer, now_us);

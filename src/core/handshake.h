@@ -2,16 +2,20 @@
 /* The inside of a mesh, shared by its files:
  *
  *     mesh.c        frames in and out, time
- *     peers.c       rows and links: who is dialled and who is lost
+ *     peers.c       who is dialled and who is lost; links
+ *     rows.c        the rows of peers, used again
+ *     former.c      what is known of those that have none any more
  *     handshake.c   who is met, comes up, and is met again */
 #ifndef GDN_CORE_HANDSHAKE_H
 #define GDN_CORE_HANDSHAKE_H
 
+#include "src/core/former.h"
 #include "src/core/mesh.h"
 
 struct gdn__mesh_link {
     char *endpoint;
-    bool wanted; /* To be handed out by gdn__mesh_take_dial(). */
+    uint32_t users; /* Rows; without any it may be used for another endpoint. */
+    bool wanted;    /* To be handed out by gdn__mesh_take_dial(). */
 };
 
 enum gdn__loss {
@@ -34,6 +38,12 @@ struct gdn__mesh {
     size_t links_wanted;
     struct gdn__channel_limits limits;
     int64_t seen_us;                /* Last time we looked at the clock; INT64_MIN: never. */
+    struct gdn__link lost;          /* Rows, those lost first first ... */
+    size_t lost_count;              /* ... and how many; from so many on ... */
+    size_t collect_at;              /* ... they are looked through for rows to be used again. */
+    struct gdn__link blank;         /* Those. */
+    uint64_t rows_reused;           /* How often. */
+    struct gdn__formers formers;    /* Whose they were. */
     struct gdn__map by_incarnation; /* Known incarnations, lost ones too -> newest number. */
     struct gdn__map by_id;          /* Live peers with a name -> number. */
     struct gdn__link ready;         /* Peers for which something may wait for a pack. */
@@ -55,12 +65,18 @@ void gdn__mesh_ready(gdn__mesh *mesh, struct gdn__peer *peer);
  * out to be a late HELLO of the dead, and a detector may restart unseen. */
 int64_t gdn__peer_next_hello(const struct gdn__peer *peer, int64_t now_us);
 
-/* A row for a peer that is dialled, without an incarnation; @p name may be NULL. */
+/* ---- rows.c ---- */
+
+/* A row for a peer that is dialled, without an incarnation; @p name may be NULL. One that nobody
+ * refers to is used again. GDN_ERR_LIMIT: there are GDN__PEERS_MAX, all in use. */
 enum gdn_err gdn__mesh_add_peer(gdn__mesh *mesh, const char *name, uint32_t link,
                                 enum gdn__role role, int64_t now_us, uint32_t *number);
-/* Undo it for the row added last. */
-void gdn__mesh_drop_last_peer(gdn__mesh *mesh);
+/* Undo it. */
+void gdn__mesh_drop_peer(gdn__mesh *mesh, uint32_t number);
 void gdn__mesh_free_peer(gdn__mesh *mesh, struct gdn__peer *peer);
+
+/* ---- peers.c ---- */
+
 void gdn__mesh_hello_now(gdn__mesh *mesh, struct gdn__peer *peer, int64_t now_us);
 
 /* The link to an endpoint, new if need be. */
@@ -80,6 +96,8 @@ void gdn__mesh_dial_again(gdn__mesh *mesh, struct gdn__peer *gone, int64_t now_u
  * that stands now. GDN_ERR_MEMORY: with the next frame. */
 enum gdn_err gdn__mesh_associate(gdn__mesh *mesh, uint32_t *number,
                                  const struct gdn__header *header, int64_t now_us, bool *current);
+
+void gdn__mesh_forget_incarnation(gdn__mesh *mesh, uint64_t incarnation);
 
 enum gdn_err gdn__mesh_hello_received(gdn__mesh *mesh, const struct gdn__header *header,
                                       const struct gdn__record *record, const char *from,

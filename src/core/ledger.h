@@ -81,13 +81,13 @@ struct gdn__ticket {
     gdn_resource_id resource;
     const char *label; /* Of the resource, in tail[]; NULL: none. */
     enum gdn__ticket_state state;
-    uint32_t orphan_of; /* The lost peer that had issued it; 0: no orphan. */
     uint8_t mode;
     uint8_t flags;
     uint32_t need_count;     /* 0: not a direct wait. */
     uint32_t unmet_count;    /* Needs of the outermost level that are not met. */
     uint32_t branch_id;      /* Of its process at this node. */
-    struct gdn__need tail[]; /* A direct wait's needs and its names; or a label's characters. */
+    struct gdn__need tail[]; /* A direct wait's needs and its names; a label's characters; of an
+                                orphan the id of the node that had issued it. */
 };
 
 struct gdn__entry {
@@ -256,6 +256,12 @@ void gdn__entry_leave(struct gdn_ledger *ledger, struct gdn__entry *entry);
 /* A hold passes to another account and number of the same process. Cannot fail. */
 void gdn__entry_rename(struct gdn_ledger *ledger, struct gdn__entry *entry,
                        struct gdn__account *account, uint64_t number);
+
+/* ---- ledger_peers.c ---- */
+
+/* Calls @p each with the home of each ticket that gdn_ledger_take_lost() has yet to give. */
+void gdn__ledger_each_lost(const struct gdn_ledger *ledger,
+                           void (*each)(void *context, uint32_t home), void *context);
 
 /* ---- capture.c ---- */
 

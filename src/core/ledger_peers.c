@@ -65,27 +65,27 @@ static void gather(const struct gdn_ledger *ledger, uint32_t peer, struct loss *
 }
 
 static struct gdn__ticket *prepare_heir(struct gdn_ledger *ledger, const struct gdn__entry *entry,
-                                        uint32_t peer)
+                                        gdn_node_id node)
 {
     gdn_process_id process = entry->account->process->id;
     struct gdn__account *account = gdn__account_open(ledger, process, 0);
     if (account == NULL) return NULL;
-    struct gdn__ticket *ticket = gdn__ticket_prepare(ledger, account, 0);
+    struct gdn__ticket *ticket = gdn__ticket_prepare(ledger, account, sizeof node);
     if (ticket == NULL) return NULL;
     ticket->resource = entry->resource->id;
     ticket->mode = entry->mode;
     ticket->flags = entry->flags;
     ticket->state = GDN__TICKET_GRANTED;
-    ticket->orphan_of = peer;
+    memcpy(ticket->tail, &node, sizeof node);
     return ticket;
 }
 
-static bool prepare(struct gdn_ledger *ledger, uint32_t peer, struct loss *loss)
+static bool prepare(struct gdn_ledger *ledger, gdn_node_id node, struct loss *loss)
 {
     size_t heir_count = 0;
     for (size_t i = 0; i < loss->entry_count; i++) {
         if (!loss->entries[i]->held) continue;
-        loss->heirs[i] = prepare_heir(ledger, loss->entries[i], peer);
+        loss->heirs[i] = prepare_heir(ledger, loss->entries[i], node);
         if (loss->heirs[i] == NULL) return false;
         heir_count++;
     }
@@ -138,14 +138,15 @@ static void lose_ticket(struct gdn_ledger *ledger, struct gdn__ticket *ticket,
     gdn__account_settle(ledger, account);
 }
 
-enum gdn_err gdn_ledger_peer_lost(gdn_ledger *ledger, uint32_t peer, int64_t now_us)
+enum gdn_err gdn_ledger_peer_lost(gdn_ledger *ledger, uint32_t peer, gdn_node_id node,
+                                  int64_t now_us)
 {
     if (peer == 0) return GDN_ERR_MISUSE;
     enum gdn_err err = GDN_ERR_MEMORY;
     struct loss loss = {0};
     if (!allocate_arrays(ledger, &loss)) goto out;
     gather(ledger, peer, &loss);
-    if (!prepare(ledger, peer, &loss)) {
+    if (!prepare(ledger, node, &loss)) {
         take_back(ledger, &loss);
         goto out;
     }
@@ -181,15 +182,34 @@ bool gdn_ledger_take_lost(gdn_ledger *ledger, uint64_t *number, struct gdn_ticke
     return true;
 }
 
-void gdn_ledger_drop_orphans(gdn_ledger *ledger, uint32_t peer)
+void gdn__ledger_each_lost(const struct gdn_ledger *ledger,
+                           void (*each)(void *context, uint32_t home), void *context)
 {
+    GDN__EACH(link, &ledger->lost)
+    {
+        each(context, GDN__OF(link, struct gdn__lost, in_lost)->view.home);
+    }
+}
+
+/* ---- Orphans ---- */
+
+static bool is_orphan_of(const struct gdn__ticket *ticket, gdn_node_id node)
+{
+    return memcmp(ticket->tail, &node, sizeof node) == 0;
+}
+
+size_t gdn_ledger_drop_orphans(gdn_ledger *ledger, gdn_node_id node)
+{
+    size_t count = 0;
     struct gdn__link *next;
     for (struct gdn__link *link = ledger->orphans.next; link != &ledger->orphans; link = next) {
         struct gdn__ticket *ticket = GDN__OF(link, struct gdn__ticket, in_line);
         next = link->next;
-        if (ticket->orphan_of != peer) continue;
+        if (!is_orphan_of(ticket, node)) continue;
         struct gdn__account *account = ticket->account;
         gdn__ticket_end(ledger, ticket);
         gdn__account_settle(ledger, account);
+        count++;
     }
+    return count;
 }

@@ -20,6 +20,10 @@ gdn__mesh *gdn__mesh_new(const struct gdn__mesh_options *options)
     mesh->seen_us = INT64_MIN;
     mesh->peer_count = 1;
     gdn__link_init(&mesh->ready);
+    gdn__link_init(&mesh->lost);
+    gdn__link_init(&mesh->blank);
+    mesh->collect_at = GDN__COLLECT_AFTER;
+    gdn__formers_init(&mesh->formers, allocator);
     gdn__map_init(&mesh->by_incarnation, allocator);
     gdn__map_init(&mesh->by_id, allocator);
     gdn__buffer_init(&mesh->out, allocator);
@@ -44,6 +48,7 @@ void gdn__mesh_free(gdn__mesh *mesh)
         gdn__mesh_free_peer(mesh, mesh->peers[i]);
     }
     for (size_t i = 0; i < mesh->link_count; i++) gdn__free(&allocator, mesh->links[i].endpoint);
+    gdn__formers_fini(&mesh->formers);
     gdn__map_fini(&mesh->by_incarnation);
     gdn__map_fini(&mesh->by_id);
     gdn__agenda_fini(&mesh->agenda, &allocator);
@@ -152,6 +157,9 @@ static enum gdn_err receive(gdn__mesh *mesh, struct gdn__reader in, const char *
 
     uint32_t number = gdn__mesh_find_incarnation(mesh, header.source);
     if (header.destination != mesh->incarnation) return GDN_OK; /* Our predecessor's mail. */
+    if (number == 0 && gdn__formers_find(&mesh->formers, header.source) != NULL) {
+        return GDN_OK; /* If it may come back, its HELLO says where it is. */
+    }
     if (number == 0) return GDN_ERR_UNKNOWN_NODE;
     if (header.association == 0) return GDN_ERR_FORMAT;
     bool current;
@@ -241,18 +249,20 @@ static void add_packed(gdn__mesh *mesh, uint32_t link, size_t at)
         (struct gdn__packed){.link = link, .at = at, .length = mesh->out.length - at};
 }
 
+/* To whom we have not met, the association is one to go beyond. */
 static struct gdn__header header_to(const gdn__mesh *mesh, const struct gdn__peer *peer)
 {
+    bool met = peer->incarnation != 0;
     return (struct gdn__header){.source = mesh->incarnation,
                                 .destination = peer->incarnation,
-                                .association = peer->association};
+                                .association = met ? peer->association : mesh->formers.association};
 }
 
 static void pack_hello(gdn__mesh *mesh, struct gdn__peer *peer, int64_t now_us)
 {
     struct gdn__header header = header_to(mesh, peer);
     header.count = 1;
-    struct gdn__hello hello = {.role = mesh->role, .nonce = peer->number, .echo = peer->hello_echo};
+    struct gdn__hello hello = {.role = mesh->role, .nonce = peer->nonce, .echo = peer->hello_echo};
     (void)snprintf(hello.name, sizeof hello.name, "%s", mesh->name);
     (void)snprintf(hello.endpoint, sizeof hello.endpoint, "%s", mesh->endpoint);
     size_t at = mesh->out.length;

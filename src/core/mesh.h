@@ -22,7 +22,8 @@
  *     A  OPEN, 2 ---------------->  B      B loses A in 1, begins 2
  *     A  <--------------- OPEN, 2   B
  *
- * A row's number is never used again; a lost peer keeps its number and name. */
+ * A lost peer keeps its number and name for as long as the owner refers to them; then its number
+ * serves another peer, and what must be known of it is kept among the formers (ADR 8). */
 #ifndef GDN_CORE_MESH_H
 #define GDN_CORE_MESH_H
 
@@ -35,6 +36,8 @@
 #define GDN__HELLO_FIRST_US INT64_C(20000) /* Doubles up to the next. */
 #define GDN__HELLO_MAX_US   INT64_C(1000000)
 #define GDN__KNOWN_HELLO_US INT64_C(1000000) /* So that a restarted peer is met again. */
+#define GDN__COLLECT_AFTER  64 /* So many more lost rows are looked through for use again ... */
+#define GDN__GIVEN_UP_KEPT  64 /* ... but the newest of those who may come back keep theirs. */
 
 enum gdn__peer_state {
     GDN__PEER_DIALLED, /* Incarnation not known yet. */
@@ -47,7 +50,8 @@ struct gdn__peer {
     enum gdn__peer_state state;
     enum gdn__role role;
     uint32_t number;
-    char *name; /* NULL: dialled by endpoint alone, and not answered yet. */
+    uint64_t nonce; /* Of its HELLOs; no other row ever has the same. */
+    char *name; /* NULL: dialled by endpoint alone, and not answered yet; or the row is blank. */
     gdn_node_id id;
     uint64_t incarnation; /* 0 while dialled. */
     uint32_t association; /* Of our incarnation and its; counts their losses of each other. */
@@ -61,6 +65,8 @@ struct gdn__peer {
     uint64_t hello_echo; /* Answer this nonce with the next HELLO; 0: none. */
     struct gdn__channel channel;
     unsigned owed;                  /* The owner's: what it could not do yet for want of memory. */
+    bool referred;                  /* By the owner; see refer below. */
+    struct gdn__link in_lost;       /* In the mesh's list of the lost, or of the blank. */
     struct gdn__link ready;         /* In the mesh's list of those to look at with the next pack. */
     struct gdn__agenda_entry wakes; /* When to look at it, if nothing happens before. */
 };
@@ -80,6 +86,9 @@ struct gdn__mesh_events {
     /* A numbered record, in order, exactly once. GDN_ERR_MEMORY: not now, it will be resent.
      * GDN_ERR_FORMAT, GDN_ERR_LIMIT: no correct peer sends this; the peer is lost. */
     enum gdn_err (*arrived)(void *context, uint32_t peer, const struct gdn__record *record);
+    /* Call gdn__mesh_refer() for each lost peer whose number stands anywhere in your books; the
+     * others' will be used again. NULL: it never stands anywhere once it is lost. */
+    void (*refer)(void *context);
     /* A line for the log; '!' first marks a warning. */
     void (*say)(void *context, const char *line);
 };
@@ -135,13 +144,18 @@ void gdn__mesh_passed(gdn__mesh *mesh, int64_t now_us);
 /* Say goodbye to everyone with the next pack. */
 void gdn__mesh_close(gdn__mesh *mesh);
 
+/* See the event refer. */
+void gdn__mesh_refer(gdn__mesh *mesh, uint32_t peer);
+
 /* Peers 1 .. count - 1. */
 uint32_t gdn__mesh_count(const gdn__mesh *mesh);
 /* Borrowed until the next dial or receive. */
 struct gdn__peer *gdn__mesh_peer(gdn__mesh *mesh, uint32_t peer);
+/* Somebody of that name is known, or was among the last that were. */
+bool gdn__mesh_knows_name(const gdn__mesh *mesh, gdn_node_id id);
 /* The live peer of that name (id), or 0. */
 uint32_t gdn__mesh_find(const gdn__mesh *mesh, gdn_node_id id);
-/* The peer with that incarnation, lost ones too, or 0. */
+/* The peer with that incarnation, lost ones too while they have their row, or 0. */
 uint32_t gdn__mesh_find_incarnation(const gdn__mesh *mesh, uint64_t incarnation);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The rows of a mesh: who is wanted, where their frames go, and who is lost. */
+/* Who is wanted, where their frames go, and who is lost. */
 #include "src/core/handshake.h"
 
 #include "src/core/mem.h"
@@ -17,16 +17,6 @@ void gdn__mesh_say(gdn__mesh *mesh, const char *format, ...)
     (void)vsnprintf(line, sizeof line, format, arguments);
     va_end(arguments);
     mesh->events.say(mesh->events.context, line);
-}
-
-void gdn__mesh_free_peer(gdn__mesh *mesh, struct gdn__peer *peer)
-{
-    if (peer == NULL) return;
-    gdn__link_remove(&peer->ready);
-    gdn__agenda_set(&mesh->agenda, &peer->wakes, INT64_MAX);
-    gdn__channel_fini(&peer->channel);
-    gdn__free(&mesh->allocator, peer->name);
-    gdn__free(&mesh->allocator, peer);
 }
 
 /* ---- Peers and links ---- */
@@ -47,6 +37,34 @@ uint32_t gdn__mesh_find(const gdn__mesh *mesh, gdn_node_id id)
     return (uint32_t)gdn__map_get(&mesh->by_id, gdn__key_of_id(id.id));
 }
 
+bool gdn__mesh_knows_name(const gdn__mesh *mesh, gdn_node_id id)
+{
+    if (gdn__mesh_find(mesh, id) != 0 || gdn__formers_has_name(&mesh->formers, id)) return true;
+    GDN__EACH(link, &mesh->lost)
+    {
+        if (gdn_id_equal(GDN__OF(link, struct gdn__peer, in_lost)->id.id, id.id)) return true;
+    }
+    return false;
+}
+
+/* A link that is nobody's any more, or a new one. */
+static enum gdn_err take_link(gdn__mesh *mesh, uint32_t *link)
+{
+    for (size_t i = 0; i < mesh->link_count; i++) {
+        if (mesh->links[i].users > 0) continue;
+        *link = (uint32_t)i;
+        return GDN_OK;
+    }
+    if (mesh->link_count >= GDN__PEERS_MAX) return GDN_ERR_LIMIT;
+    if (!gdn__grow(&mesh->allocator, &mesh->links, mesh->link_count, &mesh->link_capacity,
+                   sizeof *mesh->links)) {
+        return GDN_ERR_MEMORY;
+    }
+    *link = (uint32_t)mesh->link_count;
+    mesh->links[mesh->link_count++] = (struct gdn__mesh_link){.endpoint = NULL};
+    return GDN_OK;
+}
+
 enum gdn_err gdn__mesh_link_to(gdn__mesh *mesh, const char *endpoint, uint32_t *link)
 {
     for (size_t i = 0; i < mesh->link_count; i++) {
@@ -55,16 +73,16 @@ enum gdn_err gdn__mesh_link_to(gdn__mesh *mesh, const char *endpoint, uint32_t *
             return GDN_OK;
         }
     }
-    if (mesh->link_count >= GDN__PEERS_MAX) return GDN_ERR_LIMIT;
-    if (!gdn__grow(&mesh->allocator, &mesh->links, mesh->link_count, &mesh->link_capacity,
-                   sizeof *mesh->links)) {
-        return GDN_ERR_MEMORY;
-    }
     char *copy = gdn__strdup(&mesh->allocator, endpoint);
     if (copy == NULL) return GDN_ERR_MEMORY;
-    mesh->links[mesh->link_count] = (struct gdn__mesh_link){.endpoint = copy};
-    *link = (uint32_t)mesh->link_count;
-    gdn__mesh_want_link(mesh, (uint32_t)mesh->link_count++);
+    enum gdn_err err = take_link(mesh, link);
+    if (err != GDN_OK) {
+        gdn__free(&mesh->allocator, copy);
+        return err;
+    }
+    gdn__free(&mesh->allocator, mesh->links[*link].endpoint);
+    mesh->links[*link].endpoint = copy;
+    gdn__mesh_want_link(mesh, *link);
     return GDN_OK;
 }
 
@@ -85,49 +103,6 @@ bool gdn__mesh_take_dial(gdn__mesh *mesh, uint32_t *link, const char **endpoint)
     *link = i;
     *endpoint = mesh->links[i].endpoint;
     return true;
-}
-
-enum gdn_err gdn__mesh_add_peer(gdn__mesh *mesh, const char *name, uint32_t link,
-                                enum gdn__role role, int64_t now_us, uint32_t *number)
-{
-    if (mesh->peer_count >= GDN__PEERS_MAX) return GDN_ERR_LIMIT;
-    if (!gdn__grow(&mesh->allocator, &mesh->peers, mesh->peer_count, &mesh->peer_capacity,
-                   sizeof(struct gdn__peer *)) ||
-        !gdn__agenda_reserve(&mesh->agenda, &mesh->allocator, mesh->peer_count)) {
-        return GDN_ERR_MEMORY;
-    }
-    struct gdn__peer *peer = gdn__calloc(&mesh->allocator, sizeof *peer);
-    if (peer == NULL) return GDN_ERR_MEMORY;
-    gdn__channel_init(&peer->channel, &mesh->allocator, &mesh->limits, now_us);
-    gdn__channel_expect_answer(&peer->channel, now_us);
-    gdn__link_init(&peer->ready);
-    peer->wakes.due_us = INT64_MAX;
-    if (name != NULL) {
-        peer->name = gdn__strdup(&mesh->allocator, name);
-        peer->id = gdn_node_named(name);
-        if (peer->name == NULL) {
-            gdn__mesh_free_peer(mesh, peer);
-            return GDN_ERR_MEMORY;
-        }
-    }
-    peer->role = role;
-    peer->link = link;
-    peer->hello_at_us = INT64_MAX;
-    peer->hello_after_us = GDN__HELLO_FIRST_US;
-    *number = peer->number = (uint32_t)mesh->peer_count;
-    mesh->peers[mesh->peer_count++] = peer;
-    return GDN_OK;
-}
-
-void gdn__mesh_drop_last_peer(gdn__mesh *mesh)
-{
-    uint32_t number = (uint32_t)mesh->peer_count - 1;
-    struct gdn__peer *peer = mesh->peers[number];
-    if (peer->name != NULL && gdn__mesh_find(mesh, peer->id) == number) {
-        (void)gdn__map_remove(&mesh->by_id, gdn__key_of_id(peer->id.id));
-    }
-    gdn__mesh_free_peer(mesh, peer);
-    mesh->peer_count--;
 }
 
 void gdn__mesh_hello_now(gdn__mesh *mesh, struct gdn__peer *peer, int64_t now_us)
@@ -169,7 +144,7 @@ static enum gdn_err dial(gdn__mesh *mesh, const char *name, uint32_t link, enum 
     if (err != GDN_OK) return err;
     struct gdn__peer *peer = mesh->peers[*number];
     if (name != NULL && !gdn__map_put(&mesh->by_id, gdn__key_of_id(peer->id.id), *number)) {
-        gdn__mesh_drop_last_peer(mesh);
+        gdn__mesh_drop_peer(mesh, *number);
         return GDN_ERR_MEMORY;
     }
     peer->wanted = true;
@@ -204,7 +179,9 @@ void gdn__mesh_dial_again(gdn__mesh *mesh, struct gdn__peer *gone, int64_t now_u
     bool dialled = name == NULL ? find_nameless(mesh, gone->link, gone->role) != 0
                                 : gdn__mesh_find(mesh, gone->id) != 0;
     if (dialled) return;
+    gdn__link_remove(&gone->in_lost); /* Its own row is not the one to be used again. */
     enum gdn_err err = dial(mesh, name, gone->link, gone->role, now_us, &number);
+    gdn__link_insert(&mesh->lost, &gone->in_lost);
     if (err == GDN_OK) {
         mesh->peers[number]->hello_after_us = GDN__HELLO_MAX_US;
         return;
@@ -230,6 +207,8 @@ void gdn__mesh_lose(gdn__mesh *mesh, uint32_t number, enum gdn__loss loss, const
     peer->gone = loss == GDN__LOSS_GONE;
     peer->hello_at_us = INT64_MAX;
     gdn__link_remove(&peer->ready);
+    gdn__link_insert(&mesh->lost, &peer->in_lost);
+    mesh->lost_count++;
     gdn__agenda_set(&mesh->agenda, &peer->wakes, INT64_MAX);
     if (was_known) say_lost(mesh, peer, reason);
     gdn__channel_fini(&peer->channel);

@@ -32,6 +32,11 @@ static inline gdn_resource_id R(const char *name)
     return gdn_resource_named(name);
 }
 
+static inline gdn_node_id N(const char *name)
+{
+    return gdn_node_named(name);
+}
+
 static inline struct gdn_ticket_ref ref(uint32_t issuer, uint64_t number)
 {
     return (struct gdn_ticket_ref){issuer, number};

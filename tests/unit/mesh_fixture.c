@@ -39,6 +39,12 @@ static enum gdn_err on_arrived(void *context, uint32_t peer, const struct gdn__r
     return GDN_OK;
 }
 
+static void on_refer(void *context)
+{
+    const struct member *member = context;
+    if (member->pinned != 0) gdn__mesh_refer(member->mesh, member->pinned);
+}
+
 static void on_say(void *context, const char *line)
 {
     struct member *member = context;
@@ -68,6 +74,7 @@ struct member *box_start_as(struct box *box, const char *name, uint64_t incarnat
                                                    .up = on_up,
                                                    .lost = on_lost,
                                                    .arrived = on_arrived,
+                                                   .refer = on_refer,
                                                    .say = on_say}};
     member->mesh = gdn__mesh_new(&options);
     assert_non_null(member->mesh);
@@ -150,10 +157,14 @@ void box_pack(struct box *box)
         uint32_t link;
         while (gdn__mesh_take_dial(member->mesh, &link, &endpoint)) {
             member->dials++;
-            if (link < member->link_count) continue; /* Once more. */
-            assert_int_equal(link, member->link_count);
-            member->links[member->link_count] = strdup(endpoint);
-            assert_non_null(member->links[member->link_count++]);
+            if (link < member->link_count) { /* Once more, or to somebody else. */
+                free(member->links[link]);
+            } else {
+                assert_int_equal(link, member->link_count);
+                assert_true(member->link_count++ < LINKS_MAX);
+            }
+            member->links[link] = strdup(endpoint);
+            assert_non_null(member->links[link]);
         }
         size_t count = gdn__mesh_pack(member->mesh, box->now_us, &frames, &bytes);
         for (size_t i = 0; i < count; i++) {

@@ -10,6 +10,7 @@
 
 #define NODES       6
 #define FRAMES_MAX  256
+#define LINKS_MAX   256
 #define LOG_BYTES   16384
 #define ENDPOINT    64
 #define EVENT_BYTES 8192
@@ -23,12 +24,13 @@ struct member {
     struct gdn_allocator allocator;
     struct faulty faulty;
     char endpoint[ENDPOINT];
-    char *links[NODES * 4]; /* Endpoint of each link that was opened. */
+    char *links[LINKS_MAX]; /* Endpoint of each link that was opened. */
     size_t link_count;
     size_t dials;             /* Links opened, or opened anew. */
     char events[EVENT_BYTES]; /* "up B", "lost B", "opened B", "marker B", ... each with a ';'. */
     char log[LOG_BYTES];
     enum gdn_err refuse; /* What its owner answers to records; GDN_OK: it takes them. */
+    uint32_t pinned;     /* A peer to which its owner refers, if it is lost; 0: none. */
 };
 
 /* A frame on its way. */

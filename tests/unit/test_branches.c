@@ -313,7 +313,7 @@ static void an_orphan_is_of_no_numbered_branch(void **state)
     (void)arrive(pair->home, 2, hold_m);
     assert_ok(gdn_ledger_grant(pair->home, ref(2, hold_m.number), &granted));
     ask(pair->home, 0, "U", "m", X);
-    assert_ok(gdn_ledger_peer_lost(pair->home, 2, 0));
+    assert_ok(gdn_ledger_peer_lost(pair->home, 2, N("n2"), 0));
     gdn_cut *cut = report_of(pair->home, "n1");
     assert_int_equal(cut->nodes[0].holder_count, 1);
     assert_int_equal(cut->nodes[0].holders[0].branch_id, 0);

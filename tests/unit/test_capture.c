@@ -204,7 +204,7 @@ static void orphaned_hold_keeps_its_name_in_the_cut(void **state)
     arrive(world->ledger, 3, request_message("T1", "r", 11, X, 0));
     grant(world->ledger, 3, 11);
     capture(world);
-    assert_ok(gdn_ledger_peer_lost(world->ledger, 3, 0));
+    assert_ok(gdn_ledger_peer_lost(world->ledger, 3, N("n3"), 0));
     assert_ok(gdn_capture_resource(world->capture, R("r")));
     assert_int_equal(holder(world->cut, "r", 0)->ticket, 11);
     assert_string_equal(world->cut->parties[holder(world->cut, "r", 0)->issuer].name, "n3");

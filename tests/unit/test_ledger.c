@@ -361,6 +361,12 @@ static void step_wake(void)
     if (unmet == 0) r->live = false;
 }
 
+/* The model's peers are one node each. */
+static gdn_node_id node_of(uint32_t peer)
+{
+    return (gdn_node_id){{.bytes = {'n', (uint8_t)peer}}};
+}
+
 static void orphan_in_order(uint32_t peer)
 {
     for (;;) {
@@ -390,7 +396,7 @@ static void step_peer_lost(void)
         }
     }
     orphan_in_order(peer);
-    check(&model, gdn_ledger_peer_lost(ledger, peer, 0) == GDN_OK);
+    check(&model, gdn_ledger_peer_lost(ledger, peer, node_of(peer), 0) == GDN_OK);
     uint64_t number, last = 0;
     struct gdn_ticket_view view;
     while (gdn_ledger_take_lost(ledger, &number, &view)) {
@@ -405,11 +411,14 @@ static void step_peer_lost(void)
 static void step_drop_orphans(void)
 {
     uint32_t peer = 1 + below(&seed, PEERS);
+    size_t expected = 0;
     EACH_RECORD(&model, r)
     {
-        if (r->orphan_of == peer) model_finish(&model, r);
+        if (r->orphan_of != peer) continue;
+        model_finish(&model, r);
+        expected++;
     }
-    gdn_ledger_drop_orphans(ledger, peer);
+    check(&model, gdn_ledger_drop_orphans(ledger, node_of(peer)) == expected);
     take_all_freed();
 }
 

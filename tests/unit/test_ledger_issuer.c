@@ -196,7 +196,7 @@ static void misuse_is_refused(void **state)
     assert_int_equal(number, 77);
     struct gdn_process_info info = {.label = ""};
     assert_int_equal(gdn_ledger_describe(ledger, P("T1"), &info), GDN_ERR_NAME);
-    assert_int_equal(gdn_ledger_peer_lost(ledger, 0, 0), GDN_ERR_MISUSE);
+    assert_int_equal(gdn_ledger_peer_lost(ledger, 0, N("self"), 0), GDN_ERR_MISUSE);
     struct gdn_wait wait = {.process = P("T1")};
     assert_int_equal(gdn_ledger_wait_on(ledger, &wait, 0, &number), GDN_ERR_MISUSE);
 }

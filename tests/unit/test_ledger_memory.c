@@ -147,7 +147,7 @@ static enum gdn_err do_apply_try(gdn_ledger *ledger)
 
 static enum gdn_err do_peer_lost(gdn_ledger *ledger)
 {
-    return gdn_ledger_peer_lost(ledger, 4, 0);
+    return gdn_ledger_peer_lost(ledger, 4, N("n4"), 0);
 }
 
 /* ---- The verbs that need none ---- */

@@ -123,7 +123,7 @@ static void lost_issuer_leaves_the_queue_and_orphans_its_holds(void **state)
     arrive(ledger, 4, request_message("T2", "r", 11, X, 0));
     arrive(ledger, 5, request_message("T3", "r", 10, X, 0));
     grant(ledger, 4, 10);
-    assert_ok(gdn_ledger_peer_lost(ledger, 4, 700));
+    assert_ok(gdn_ledger_peer_lost(ledger, 4, N("n4"), 700));
 
     assert_false(is_held(ledger, 4, 10));
     assert_false(is_queued(ledger, 4, 11));
@@ -142,9 +142,9 @@ static void lost_issuer_leaves_the_queue_and_orphans_its_holds(void **state)
     arrive(ledger, 4, message(GDN_VERB_RELEASE, "T1", "r", 10));
     assert_int_equal(gdn_ledger_counters(ledger).crossed, 1);
 
-    gdn_ledger_drop_orphans(ledger, 5);
+    assert_int_equal(gdn_ledger_drop_orphans(ledger, N("n5")), 0);
     assert_int_equal(next_number(ledger, "r"), 0);
-    gdn_ledger_drop_orphans(ledger, 4);
+    assert_int_equal(gdn_ledger_drop_orphans(ledger, N("n4")), 1);
     assert_int_equal(next_number(ledger, "r"), 10);
     assert_int_equal(gdn_ledger_counters(ledger).tickets_granted, 0);
 }
@@ -156,12 +156,12 @@ static void orphans_can_be_released_and_ended(void **state)
     arrive(ledger, 4, request_message("T1", "q", 11, X, 0));
     grant(ledger, 4, 10);
     grant(ledger, 4, 11);
-    assert_ok(gdn_ledger_peer_lost(ledger, 4, 0));
+    assert_ok(gdn_ledger_peer_lost(ledger, 4, N("n4"), 0));
     assert_int_equal(release(ledger, "T1", "r"), 0);
     assert_int_equal(gdn_ledger_counters(ledger).resources, 1);
     assert_int_equal(end(ledger, "T1"), 0);
     assert_int_equal(gdn_ledger_counters(ledger).resources, 0);
-    gdn_ledger_drop_orphans(ledger, 4);
+    assert_int_equal(gdn_ledger_drop_orphans(ledger, N("n4")), 0);
 }
 
 static void lost_home_ends_our_tickets_there(void **state)
@@ -174,7 +174,7 @@ static void lost_home_ends_our_tickets_there(void **state)
     uint64_t elsewhere = ask(ledger, 5, "T1", "q", X);
     uint64_t direct = wait_on(ledger, "T4", 1, (const char *const[]){"A"});
     assert_false(gdn_ledger_has_lost(ledger));
-    assert_ok(gdn_ledger_peer_lost(ledger, 4, 0));
+    assert_ok(gdn_ledger_peer_lost(ledger, 4, N("n4"), 0));
 
     assert_false(is_live(ledger, granted) || is_live(ledger, waiting) || is_live(ledger, asking));
     assert_true(is_live(ledger, elsewhere) && is_live(ledger, direct));
@@ -203,7 +203,7 @@ static void lost_tickets_not_taken_are_freed_with_the_ledger(void **state)
     wait_on(ledger, "T3", 1, (const char *const[]){"A"});
     struct gdn_process_info info = {.label = "described"};
     assert_ok(gdn_ledger_describe(ledger, P("T4"), &info));
-    assert_ok(gdn_ledger_peer_lost(ledger, 4, 0));
+    assert_ok(gdn_ledger_peer_lost(ledger, 4, N("n4"), 0));
     gdn_ledger_free(ledger);
     assert_int_equal(faulty.live, 0);
     gdn_ledger_free(NULL);

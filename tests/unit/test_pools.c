@@ -205,7 +205,7 @@ static void pool_nobody_queued_for_is_recorded_as_of_the_cut(void **state)
     grant(world->ledger, 2, 7);
     capture(world);
     set_capacity(world, 8);
-    assert_ok(gdn_ledger_peer_lost(world->ledger, 2, 0));
+    assert_ok(gdn_ledger_peer_lost(world->ledger, 2, N("n2"), 0));
     hold_units(world->ledger, "T2", 6);
     expect_not_grantable(world->ledger, ask_units(world->ledger, "T3", 1, 0));
     assert_ok(gdn_capture_resource(world->capture, R("pool")));
