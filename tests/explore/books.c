@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/explore/books.h"
 
-#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -47,7 +46,10 @@ void books_take(struct books *books, int c, int message)
 void books_emit(struct books *books, int out, uint32_t item)
 {
     struct facts *facts = &books->facts;
-    assert(facts->item_count[out] < FACTS_ITEMS_MAX);
+    if (facts->item_count[out] >= layout_items_max(books->layout)) {
+        books_break(books, "more leaves on a channel than there is");
+        return;
+    }
     facts->items[out][facts->item_count[out]++] = item;
 }
 
@@ -137,16 +139,47 @@ void books_end_round(struct books *books, int r)
     round->phase = FACTS_ENDED;
 }
 
-/* A newer round of an initiator replaces its older one. */
-void books_check(struct books *books)
+void books_report_state(struct books *books, int r, uint64_t waiting, uint64_t queued)
 {
     const struct layout *layout = books->layout;
-    for (int r = 0; r < layout->round_count; r++) {
-        const struct layout_round *round = &layout->rounds[r];
-        int newer = layout_round(layout, round->initiator, round->number + UINT64_C(1));
-        if (newer < 0 || books->facts.rounds[newer].phase == FACTS_NOT_YET) continue;
-        if (books->facts.rounds[r].phase == FACTS_CUT) {
-            books_break(books, "%s goes on beside a newer round", word(books, r));
+    const struct facts_round *round = &books->facts.rounds[r];
+    uint64_t sent = 0, taken = 0;
+    for (int c = 0; c < layout->channel_count; c++) {
+        const struct layout_channel *channel = &layout->channels[c];
+        for (int m = 0; m < layout->plan.messages; m++) {
+            bool is_sent = channel->from == books->node && m < round->sent[channel->out];
+            bool is_taken = channel->to == books->node && m < round->taken[channel->in];
+            if (is_sent) sent |= layout_token(layout, c, m);
+            if (is_taken) taken |= layout_token(layout, c, m);
         }
     }
+    if (waiting == sent && queued == taken) return;
+    books_break(books, "%s has a ledger that is not the one at the cut", word(books, r));
+}
+
+/* A newer round of its initiator replaces it, and it may be abandoned. */
+static bool must_have_ended(const struct books *books, int r)
+{
+    const struct layout_round *round = &books->layout->rounds[r];
+    int newer = layout_round(books->layout, round->initiator, round->number + UINT64_C(1));
+    if (newer >= 0 && books->facts.rounds[newer].phase != FACTS_NOT_YET) return true;
+    return was_abandoned(books, r);
+}
+
+void books_check(struct books *books)
+{
+    for (int r = 0; r < books->layout->round_count; r++) {
+        if (books->facts.rounds[r].phase != FACTS_CUT || !must_have_ended(books, r)) continue;
+        books_break(books, "%s goes on though it has been replaced or abandoned", word(books, r));
+    }
+}
+
+void books_end_rounds(struct books *books, int under_way)
+{
+    for (int r = 0; r < books->layout->round_count; r++) {
+        struct facts_round *round = &books->facts.rounds[r];
+        if (round->phase == FACTS_CUT && must_have_ended(books, r)) round->phase = FACTS_ENDED;
+        if (round->phase == FACTS_CUT) under_way--;
+    }
+    if (under_way != 0) books_break(books, "%d rounds too many are under way", under_way);
 }

@@ -38,9 +38,13 @@ void books_report_out(struct books *books, int round, int channel, uint64_t sent
 void books_report_in(struct books *books, int round, int channel, uint64_t taken, bool open);
 /* The next recorded message of the channel is message @p message of channel @p of. */
 void books_report_message(struct books *books, int round, int channel, int of, int message);
+/* The recorded ledger: tokens of sent messages that wait, and of taken ones. */
+void books_report_state(struct books *books, int round, uint64_t waiting, uint64_t queued);
 /* The round ends here. */
 void books_end_round(struct books *books, int round);
-/* To be asked after everything that happens. */
+/* To be asked after everything that happens: has a newer round of its initiator ended the older? */
 void books_check(struct books *books);
+/* The same where only the number of rounds under way is told: those end that must. */
+void books_end_rounds(struct books *books, int under_way);
 
 #endif

@@ -56,9 +56,7 @@ static bool sleeps_for_ever(const struct explorer *explorer, const struct level 
     for (int c = 0; c < layout->channel_count; c++) {
         const struct layout_channel *channel = &layout->channels[c];
         int count = facts_of(explorer, level, channel->from)->item_count[channel->out];
-        if (count < layout->plan.messages + layout->round_count + channel->late) {
-            to_come |= explorer->arrivals[c];
-        }
+        if (count < layout_items_max(layout)) to_come |= explorer->arrivals[c];
     }
     for (int n = 0; n < layout->plan.nodes; n++) {
         uint64_t mine = enabled & layout->of_node[n];

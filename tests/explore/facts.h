@@ -6,8 +6,6 @@
 
 #include "tests/explore/layout.h"
 
-#define FACTS_ITEMS_MAX (LAYOUT_MESSAGES_MAX + LAYOUT_ROUNDS_MAX + 1) /* Ever on one channel. */
-
 enum facts_phase { FACTS_NOT_YET, FACTS_CUT, FACTS_REPORTED, FACTS_ENDED };
 
 struct facts_round {
@@ -23,7 +21,7 @@ struct facts_round {
 
 struct facts {
     uint64_t enabled; /* What the node can do by itself: all but arrivals. */
-    uint32_t items[LAYOUT_PEERS_MAX][FACTS_ITEMS_MAX]; /* Ever sent, by place. */
+    uint32_t items[LAYOUT_PEERS_MAX][LAYOUT_ITEMS_MAX]; /* Ever sent, by place. */
     uint8_t item_count[LAYOUT_PEERS_MAX];
     uint8_t arrived[LAYOUT_PEERS_MAX];     /* Items, by place. */
     uint8_t orders[LAYOUT_INITIATORS_MAX]; /* Heard of each initiator. */

@@ -61,6 +61,8 @@ static bool judge_markers(const struct ends *ends, char *why, size_t bytes)
     uint8_t out = ends->channel->out;
     bool expected = has(ends->sender->outs, out);
     if ((ends->sender->markers[out] == 1) == expected) return true;
+    /* A channel that is half open is no channel yet, but gets its marker. */
+    if (!expected && ends->channel->late) return true;
     (void)snprintf(why, bytes, "%d markers were sent, not %d", ends->sender->markers[out],
                    expected);
     return false;

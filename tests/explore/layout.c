@@ -23,6 +23,7 @@ static bool has_channel(const struct layout_plan *plan, int from, int to)
 {
     bool forth = to == (from + 1) % plan->nodes, back = from == (to + 1) % plan->nodes;
     if (from == to) return false;
+    if (plan->shape == LAYOUT_LINE) return to == from + 1 || from == to + 1;
     return plan->shape == LAYOUT_MESH || forth || (plan->shape == LAYOUT_WHEEL && back);
 }
 
@@ -37,7 +38,10 @@ static void add_channels(struct layout *layout)
     for (const char *at = plan->late; at != NULL && strlen(at) >= 3; at += at[3] == ' ' ? 4 : 3) {
         int from = at[0] - 'A', to = at[2] - 'A';
         if (layout_channel(layout, from, to) < 0) add_channel(layout, from, to);
-        layout->channels[layout_channel(layout, from, to)].late = true;
+        if (plan->sites && layout_channel(layout, to, from) < 0) add_channel(layout, to, from);
+        struct layout_channel *channel = &layout->channels[layout_channel(layout, from, to)];
+        channel->late = channel->opens = true;
+        if (plan->sites) layout->channels[layout_channel(layout, to, from)].late = true;
     }
 }
 
@@ -136,7 +140,7 @@ static void add_actions(struct layout *layout, int node)
     }
     for (int c = 0; c < layout->channel_count; c++) {
         const struct layout_channel *channel = &layout->channels[c];
-        if (channel->from == node && channel->late) add_action(layout, LAYOUT_OPEN, node, c, 0);
+        if (channel->from == node && channel->opens) add_action(layout, LAYOUT_OPEN, node, c, 0);
         if (channel->from == node && layout->plan.messages > 0) {
             add_action(layout, LAYOUT_SEND, node, c, 0);
         }
@@ -152,6 +156,13 @@ void layout_make(struct layout *layout, const struct layout_plan *plan)
     add_channels(layout);
     add_orders(layout);
     for (int n = 0; n < plan->nodes; n++) add_actions(layout, n);
+}
+
+/* Sites need more to open a channel, and acknowledge. */
+int layout_items_max(const struct layout *layout)
+{
+    if (layout->plan.sites) return LAYOUT_ITEMS_MAX;
+    return layout->plan.messages + layout->round_count + (layout->plan.late != NULL ? 1 : 0);
 }
 
 /* ---- Tokens ---- */

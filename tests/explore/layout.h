@@ -22,11 +22,13 @@
 #define LAYOUT_NUMBERS_MAX    2 /* Rounds of one initiator are 1 and 2. */
 #define LAYOUT_ROUNDS_MAX     (LAYOUT_INITIATORS_MAX * LAYOUT_NUMBERS_MAX)
 #define LAYOUT_ORDERS_MAX     4
+#define LAYOUT_ITEMS_MAX      (LAYOUT_MESSAGES_MAX + LAYOUT_ROUNDS_MAX + 8) /* On one channel. */
 #define LAYOUT_ACTIONS_MAX    64 /* A set of them is one word. */
 
 enum layout_shape {
     LAYOUT_RING,  /* A > B > C > A */
     LAYOUT_WHEEL, /* The same, and back. */
+    LAYOUT_LINE,  /* A = B = C, both ways. */
     LAYOUT_MESH   /* Everyone to everyone. */
 };
 
@@ -59,6 +61,7 @@ struct layout_plan {
     uint64_t interleavings; /* How many there are; a change must be explained. */
     bool at_once;     /* Messages are taken as they arrive, as in the paper; there is no inbox. */
     const char *late; /* Channels that open in time, also further ones: "A>B B>C". */
+    bool sites;       /* Whole sites, not participants; then one end opens both ways. */
     bool night;       /* Too long for `make check`. */
     enum layout_fault fault;
 };
@@ -66,7 +69,8 @@ struct layout_plan {
 struct layout_channel {
     uint8_t from, to;
     uint8_t out, in; /* Its place among the sender's and the receiver's channels. */
-    bool late;
+    bool late;       /* It is not there at the beginning ... */
+    bool opens;      /* ... and its sender opens it; else its receiver does, or nobody need. */
 };
 
 struct layout_round {
@@ -109,6 +113,9 @@ int layout_round(const struct layout *layout, int initiator, uint64_t number);
 /* What an initiator says to a node, by position; NULL after the last. */
 const struct layout_order *layout_order(const struct layout *layout, int initiator, int node,
                                         int position);
+
+/* No more than so many items ever leave on one channel. */
+int layout_items_max(const struct layout *layout);
 
 /* Tokens are distinct powers of two: each message carries one, each node keeps one. */
 uint64_t layout_token(const struct layout *layout, int channel, int message);

@@ -3,6 +3,5 @@
 
 const struct member_kind *member_kind_of(const struct layout *layout)
 {
-    (void)layout;
-    return &member_participant;
+    return layout->plan.sites ? &member_site : &member_participant;
 }

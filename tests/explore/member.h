@@ -22,7 +22,7 @@ struct member_kind {
     void (*tell)(const struct layout *layout, uint32_t item, FILE *narrator);
 };
 
-extern const struct member_kind member_participant;
+extern const struct member_kind member_participant, member_site;
 
 /* Those of a layout. */
 const struct member_kind *member_kind_of(const struct layout *layout);
