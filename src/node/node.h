@@ -12,7 +12,7 @@
  *     node.c     opening, closing, verbs
  *     turn.c     one turn at the site and the sockets, whoever makes it
  *     taking.c   gdn_take and the descriptor of items
- *     watching.c  the inbox, by a thread that waits
+ *     watching.c the inbox, by a thread that waits
  *     engine.c   the thread
  *
  * The order in which messages are numbered under the mutex is the order of their channel. The

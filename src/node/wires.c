@@ -161,6 +161,13 @@ static enum gdn_err open_inbox(struct gdn__wires *wires, const struct gdn__wires
     return GDN_OK;
 }
 
+static enum gdn_err open_packets(struct gdn__wires *wires, char *why, size_t why_bytes)
+{
+    wires->packets = gdn__packets_new();
+    if (wires->packets != NULL) return GDN_OK;
+    return gdn__explain(GDN_ERR_MEMORY, why, why_bytes, "out of memory");
+}
+
 enum gdn_err gdn__wires_init(struct gdn__wires *wires, const struct gdn__wires_options *options,
                              char *why, size_t why_bytes)
 {
@@ -169,6 +176,7 @@ enum gdn_err gdn__wires_init(struct gdn__wires *wires, const struct gdn__wires_o
         .rules = {.remote = options->allow_remote, .inproc = options->context != NULL}};
     (void)zmq_msg_init(&wires->frame);
     enum gdn_err err = gdn__endpoint_check(options->bind, &wires->rules, why, why_bytes);
+    if (err == GDN_OK) err = open_packets(wires, why, why_bytes);
     if (err == GDN_OK) err = open_context(wires, options->context, why, why_bytes);
     if (err == GDN_OK) err = open_inbox(wires, options, why, why_bytes);
     if (err != GDN_OK) gdn__wires_fini(wires);
@@ -185,6 +193,7 @@ void gdn__wires_fini(struct gdn__wires *wires)
     (void)zmq_msg_close(&wires->frame);
     if (wires->inbox != NULL) (void)zmq_close(wires->inbox);
     while (wires->owns_context && zmq_ctx_term(wires->context) != 0 && errno == EINTR) continue;
+    gdn__packets_free(wires->packets);
     remove_path(wires);
     *wires = (struct gdn__wires){0};
 }
@@ -276,23 +285,31 @@ enum gdn_err gdn__wires_dial(struct gdn__wires *wires, uint32_t link, const char
     return GDN_OK;
 }
 
-static bool try_send(const struct gdn__wire *link, const uint8_t *bytes, size_t length)
+static bool try_send(const struct gdn__wire *link, zmq_msg_t *message)
 {
     int sent;
     if (link->socket == NULL) return false;
     do {
-        sent = zmq_send(link->socket, bytes, length, ZMQ_DONTWAIT);
+        sent = zmq_msg_send(message, link->socket, ZMQ_DONTWAIT);
     } while (sent < 0 && errno == EINTR);
     return sent >= 0;
 }
 
+static bool send_message(struct gdn__wires *wires, uint32_t link, zmq_msg_t *message)
+{
+    if (link >= wires->link_count) return false;
+    struct gdn__wire *wire = &wires->links[link];
+    if (try_send(wire, message)) return true;
+    reopen_link(wires, wire);
+    return try_send(wire, message);
+}
+
 bool gdn__wires_send(struct gdn__wires *wires, uint32_t link, const uint8_t *bytes, size_t length)
 {
-    if (link < wires->link_count) {
-        struct gdn__wire *wire = &wires->links[link];
-        if (try_send(wire, bytes, length)) return true;
-        reopen_link(wires, wire);
-        if (try_send(wire, bytes, length)) return true;
+    zmq_msg_t message;
+    if (gdn__packets_fill(wires->packets, &message, bytes, length)) {
+        if (send_message(wires, link, &message)) return true;
+        (void)zmq_msg_close(&message);
     }
     wires->frames_dropped++;
     return false;

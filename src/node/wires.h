@@ -13,6 +13,7 @@
 #define GDN_NODE_WIRES_H
 
 #include "src/node/endpoint.h"
+#include "src/node/packets.h"
 
 #include "src/core/wire.h"
 #include <sys/types.h>
@@ -41,6 +42,7 @@ struct gdn__wires {
     void *inbox;
     int inbox_fd;
     zmq_msg_t frame; /* The one received last. */
+    struct gdn__packets *packets;
     char endpoint[GDN__ENDPOINT_MAX + 1];
     dev_t path_device; /* Of the bound ipc path; inode 0: none. */
     ino_t path_inode;
