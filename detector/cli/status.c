@@ -133,6 +133,9 @@ static void print_wait(const json_t *wait)
     double waited_ms = json_number_value(json_object_get(wait, "waited_ms"));
     (void)printf("%10.1f ms  %-24s of %s", waited_ms, gdn__ask_text(wait, "process"),
                  gdn__ask_text(wait, "node"));
+    if (json_object_get(wait, "branch_id") != NULL) {
+        (void)printf(", branch %lld,", number_of(wait, "branch_id"));
+    }
     if (json_object_get(wait, "resource") != NULL) print_place(wait);
     if (json_object_get(wait, "needs") != NULL) {
         (void)printf("  waits for %s", gdn__ask_text(wait, "needs"));

@@ -131,6 +131,9 @@ static json_t *line_of(const struct waits *waits, const struct listed *listed)
     (void)json_object_set_new(line, "node",
                               text_of(waits->verdict->cut->parties[listed->node->party].name));
     (void)json_object_set_new(line, "ticket", number_text(wait->ticket));
+    if (wait->branch_id != 0) {
+        (void)json_object_set_new(line, "branch_id", json_integer(wait->branch_id));
+    }
     (void)json_object_set_new(line, "waited_ms", json_real((double)wait->waited_us / 1000.0));
     if (wait->resource != GDN_NONE) {
         add_lock(waits, listed, line);

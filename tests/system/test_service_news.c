@@ -101,7 +101,7 @@ static void waits_tells_units_of_pools_and_needs(void **state)
     const struct gdn_need either[] = {gdn_need_any(2), gdn_need_process(gdn_process_named("T1")),
                                       gdn_need_process(gdn_process_named("T2"))};
     struct gdn_wait wait = {
-        .process = gdn_process_named("T3"), .needs = either, .count = 3, .cookie = 3};
+        .process = gdn_process_named("T3"), .needs = either, .count = 3, .branch_id = 7};
     gdn_ticket ticket;
     watched_start_with_events(watched, "--period 0");
     watched_open_node(watched, "n1");
@@ -111,7 +111,7 @@ static void waits_tells_units_of_pools_and_needs(void **state)
     struct watched_said said = watched_ask(watched, "waits", "");
     assert_int_equal(said.status, 0);
     assert_non_null(strstr(said.out, "waits for 2 of P at n1 (2 of 3 in use), held by "));
-    assert_non_null(strstr(said.out, "waits for any of ("));
+    assert_non_null(strstr(said.out, " of n1, branch 7,  waits for any of ("));
     watched_forget(&said);
     json_t *document = watched_ask_json(watched, "waits", 0);
     const json_t *first = json_array_get(json_object_get(document, "waits"), 0);

@@ -269,21 +269,19 @@ static void ledgers_keep_branches_apart(void **state)
     assert_int_equal(deadlocks_between(pair, &second), 1);
 }
 
-/* A direct wait says whose it is and for whom. */
+/* T's leader and U wait for T's worker, which then waits for U. */
 static void direct_waits_name_branches(void **state)
 {
     struct pair *pair = *state;
-    struct gdn_need worker = gdn_need_branch(P("T"), 1), whole = gdn_need_process(P("T"));
-    struct gdn_wait of_leader = {.process = P("T"), .needs = &worker, .count = 1};
-    struct gdn_wait of_worker = {.process = P("T"), .needs = &whole, .count = 1, .branch_id = 1};
+    struct gdn_need worker = gdn_need_branch(P("T"), 1), other = gdn_need_process(P("U"));
+    const struct gdn_wait of_leader = {.process = P("T"), .needs = &worker, .count = 1};
+    const struct gdn_wait of_other = {.process = P("U"), .needs = &worker, .count = 1};
+    const struct gdn_wait of_worker = {
+        .process = P("T"), .needs = &other, .count = 1, .branch_id = 1};
     uint64_t number;
     assert_ok(gdn_ledger_wait_on(pair->home, &of_leader, 0, &number));
+    assert_ok(gdn_ledger_wait_on(pair->home, &of_other, 0, &number));
     assert_int_equal(deadlocks_between(pair, NULL), 0);
-    of_worker.process = P("U");
-    assert_ok(gdn_ledger_wait_on(pair->home, &of_worker, 0, &number));
-    assert_int_equal(deadlocks_between(pair, NULL), 0); /* U waits for T, and T's worker runs. */
-    whole = gdn_need_process(P("U"));
-    of_worker.process = P("T");
     assert_ok(gdn_ledger_wait_on(pair->home, &of_worker, 0, &number));
     assert_int_equal(deadlocks_between(pair, NULL), 1);
 }
