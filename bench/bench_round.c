@@ -54,6 +54,7 @@ static bool measure(const struct settings *settings, unsigned nodes, FILE *json)
     size_t count = (size_t)settings->turns * TURN;
     double *ours = calloc(count, sizeof *ours);
     double *bare = calloc(count, sizeof *bare);
+    struct cluster_options wanted = {.nodes = nodes};
     struct cluster_frames frames = cluster_frames(nodes);
     struct floor_options options = {.nodes = nodes,
                                     .start_bytes = frames.start,
@@ -61,7 +62,7 @@ static bool measure(const struct settings *settings, unsigned nodes, FILE *json)
                                     .report_bytes = frames.report};
     /* Both fork, and neither may do so while the other has threads here; the floor has none. */
     floor_mesh *mesh = floor_open(&options);
-    struct cluster *cluster = mesh == NULL ? NULL : cluster_open(nodes);
+    struct cluster *cluster = mesh == NULL ? NULL : cluster_open(&wanted);
     bool done = ours != NULL && bare != NULL && cluster != NULL &&
                 take_turns(cluster, mesh, 2, ours, bare) && /* Warm up. */
                 take_turns(cluster, mesh, settings->turns, ours, bare);

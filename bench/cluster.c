@@ -13,12 +13,14 @@
 #include <unistd.h>
 
 #define PATIENCE_MS    10000
+#define SILENCE_MS     600000 /* Nobody is lost, however long he hangs. */
 #define ENDPOINT_BYTES 128
 #define NODES_MAX      256
 
 struct member {
     pid_t pid;
     int line; /* To the process. */
+    char endpoint[ENDPOINT_BYTES];
 };
 
 struct cluster {
@@ -97,7 +99,7 @@ static bool fork_members(struct cluster *cluster)
             _exit(be_node(lines[1], i, cluster->node_count));
         }
         (void)close(lines[1]);
-        cluster->members[i] = (struct member){pid, lines[0]};
+        cluster->members[i] = (struct member){.pid = pid, .line = lines[0]};
         if (pid < 0) return false;
     }
     return true;
@@ -116,44 +118,61 @@ static bool await_registration(struct cluster *cluster)
 
 static bool introduce(struct cluster *cluster)
 {
-    char(*endpoints)[ENDPOINT_BYTES] = calloc(cluster->node_count, ENDPOINT_BYTES);
     char ready[ENDPOINT_BYTES];
-    bool done = endpoints != NULL;
+    bool done = true;
     for (unsigned i = 0; done && i < cluster->node_count; i++) {
-        done = put(cluster->members[i].line, gdn_detector_endpoint(cluster->detector)) &&
-               get(cluster->members[i].line, endpoints[i]);
+        struct member *member = &cluster->members[i];
+        done = put(member->line, gdn_detector_endpoint(cluster->detector)) &&
+               get(member->line, member->endpoint);
     }
     for (unsigned i = 0; done && i < cluster->node_count; i++) {
         for (unsigned k = 0; done && k < cluster->node_count; k++) {
-            done = put(cluster->members[i].line, endpoints[k]);
+            done = put(cluster->members[i].line, cluster->members[k].endpoint);
         }
     }
     for (unsigned i = 0; done && i < cluster->node_count; i++) {
         done = get(cluster->members[i].line, ready);
     }
-    free(endpoints);
     return done && await_registration(cluster);
 }
 
-struct cluster *cluster_open(unsigned nodes)
+struct cluster *cluster_open(const struct cluster_options *options)
 {
     char why[256] = "it did not come up in time";
     struct cluster *cluster = calloc(1, sizeof *cluster);
-    if (cluster == NULL || nodes > NODES_MAX) {
+    if (cluster == NULL || options->nodes > NODES_MAX) {
         free(cluster);
         return NULL;
     }
-    cluster->node_count = nodes;
-    struct gdn_detector_options options = {
-        .name = "bench", .bind = "tcp://127.0.0.1:*", .deadline_ms = PATIENCE_MS};
+    cluster->node_count = options->nodes;
+    struct gdn_detector_options detector = {
+        .name = "bench",
+        .bind = "tcp://127.0.0.1:*",
+        .silence_ms = SILENCE_MS,
+        .deadline_ms = options->deadline_ms > 0 ? options->deadline_ms : PATIENCE_MS};
     if (fork_members(cluster) &&
-        gdn_detector_open(&options, &cluster->detector, why, sizeof why) == GDN_OK &&
+        gdn_detector_open(&detector, &cluster->detector, why, sizeof why) == GDN_OK &&
         introduce(cluster)) {
         return cluster;
     }
-    (void)fprintf(stderr, "a cluster of %u nodes: %s\n", nodes, why);
+    (void)fprintf(stderr, "a cluster of %u nodes: %s\n", options->nodes, why);
     cluster_close(cluster);
     return NULL;
+}
+
+gdn_detector *cluster_detector(struct cluster *cluster)
+{
+    return cluster->detector;
+}
+
+const char *cluster_endpoint(const struct cluster *cluster, unsigned index)
+{
+    return cluster->members[index].endpoint;
+}
+
+void cluster_hang(struct cluster *cluster, unsigned index, bool hangs)
+{
+    (void)kill(cluster->members[index].pid, hangs ? SIGSTOP : SIGCONT);
 }
 
 static bool run_one(struct cluster *cluster, double *us)
@@ -211,7 +230,9 @@ void cluster_close(struct cluster *cluster)
 {
     if (cluster == NULL) return;
     for (unsigned i = 0; i < cluster->node_count; i++) {
-        if (cluster->members[i].pid > 0) (void)close(cluster->members[i].line);
+        if (cluster->members[i].pid <= 0) continue;
+        cluster_hang(cluster, i, false);
+        (void)close(cluster->members[i].line);
     }
     gdn_detector_close(cluster->detector);
     for (unsigned i = 0; i < cluster->node_count; i++) {

@@ -8,10 +8,22 @@
 
 struct cluster;
 
-/** Fork @p nodes processes, open the detector here, connect all. NULL: it did not come up within
- * ten seconds, and one line on stderr says why. Call it while the process has no thread and no
- * socket. Caller frees with cluster_close(). */
-struct cluster *cluster_open(unsigned nodes);
+struct cluster_options {
+    unsigned nodes;
+    int64_t deadline_ms; /**< Of a round; 0: ten seconds. */
+};
+
+/** Fork the processes of the nodes, open the detector here, connect all. NULL: it did not come up
+ * within ten seconds, and one line on stderr says why. Call it while the process has no thread and
+ * no socket. Caller frees with cluster_close(). */
+struct cluster *cluster_open(const struct cluster_options *options);
+
+/** The detector, and where node @p index is; both borrowed until close. */
+gdn_detector *cluster_detector(struct cluster *cluster);
+const char *cluster_endpoint(const struct cluster *cluster, unsigned index);
+
+/** The process of node @p index stands still, or goes on. */
+void cluster_hang(struct cluster *cluster, unsigned index, bool hangs);
 
 /** Run @p count rounds and set us[0..count): from START to the verdict. False: one was incomplete
  *  or did not end within ten seconds. */
