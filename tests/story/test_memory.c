@@ -554,6 +554,54 @@ static void a_detector_registers_later_whom_it_had_no_memory_for(void **state)
     assert_true(failures > 10);
 }
 
+/* T1 holds x and wants y, T2 the other way round. One life with memory short at @p starved from
+ * then on; false: it never was. */
+static bool break_a_deadlock(const char *starved, size_t allowed, bool *found)
+{
+    static const struct world_watch options = {
+        .deadline_us = 1000000, .order_us = 500000, .policy = GDN_POLICY_YOUNGEST};
+    struct gdn_item item;
+    int aborted = 0;
+    struct world *world = world_new();
+    world_add_node(world, "A", NULL);
+    world_add_node(world, "B", NULL);
+    world_add_watch(world, "D1", &options);
+    world_connect_all(world);
+    (void)ask(world, "A", "A", "T1", "x");
+    (void)ask(world, "B", "B", "T2", "y");
+    arrive(world);
+    (void)ask(world, "A", "B", "T1", "y");
+    (void)ask(world, "B", "A", "T2", "x");
+    arrive(world);
+    world_starve(world, starved, allowed);
+    world_pass_ms(world, 1000);
+    bool short_of_memory = world_starved(world) > 0;
+    world_feed_all(world);
+    world_pass_ms(world, 3000);
+    while (world_take(world, "A", &item)) aborted += item.type == GDN_ITEM_ABORTED;
+    while (world_take(world, "B", &item)) aborted += item.type == GDN_ITEM_ABORTED;
+    *found = aborted == 1;
+    world_free(world);
+    return short_of_memory;
+}
+
+static void a_deadlock_is_found_and_broken_whatever_the_memory(void **state)
+{
+    static const char *const places[] = {"A", "B", "D1"};
+    size_t failures = 0;
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        bool found;
+        size_t allowed = 0;
+        for (; break_a_deadlock(places[i], allowed, &found); allowed++) {
+            if (!found) fail_msg("%s, allocation %zu", places[i], allowed + 1);
+        }
+        assert_true(found);
+        failures += allowed;
+    }
+    assert_true(failures > 100);
+}
+
 static void a_site_without_memory_is_not_made(void **state)
 {
     gdn_site *site = NULL;
@@ -614,6 +662,7 @@ int main(void)
         cmocka_unit_test(what_the_network_brings_comes_again),
         cmocka_unit_test(peers_come_and_go_whatever_the_memory),
         cmocka_unit_test(a_detector_registers_later_whom_it_had_no_memory_for),
+        cmocka_unit_test(a_deadlock_is_found_and_broken_whatever_the_memory),
         cmocka_unit_test(a_site_without_memory_is_not_made),
         cmocka_unit_test(an_inspection_without_memory_can_be_asked_for_again),
     };

@@ -16,6 +16,7 @@
 
 #include "detector/cutfile/cutfile.h"
 #include "detector/cutfile/jsonsave.h"
+#include "detector/render/diff.h"
 #include "detector/render/render.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -224,10 +225,12 @@ static void write_dot(const gdn_verdict *verdict, struct gdn__textbuf *out)
     gdn__render_dot(verdict, &(struct gdn__render_options){.colour = false}, out);
 }
 
+static const gdn_verdict *found;
+
 static enum gdn_err report(char **text)
 {
     struct gdn__textbuf out = {0};
-    write_report(&fixture.verdict, &out);
+    write_report(found, &out);
     *text = out.failed ? NULL : out.text;
     enum gdn_err err = out.failed ? GDN_ERR_MEMORY : GDN_OK;
     if (out.failed) gdn__textbuf_fini(&out);
@@ -242,13 +245,61 @@ static void a_report_is_whole_or_says_that_it_is_not(void **state)
     for (size_t i = 0; i < 3; i++) {
         write_report = writers[i];
         fixture_ring(&fixture, 5);
-        (void)fixture_verdict(&fixture);
+        found = fixture_verdict(&fixture);
         assert_true(fail_each(report) > 3);
         fixture_free(&fixture);
         fixture_hostile(&fixture);
-        (void)fixture_verdict(&fixture);
+        found = fixture_verdict(&fixture);
         assert_true(fail_each(report) > 3);
         fixture_free(&fixture);
+    }
+}
+
+/* ---- Of verdicts that were found ---- */
+
+#define KNOT(ticket)                                                                               \
+    "{'format': 'gordian-cut/1', 'nodes': [{'node': 'n1', 'resources': [{'resource': 'r', "        \
+    "'holders': [{'process': 'P'}], 'queue': [{'process': 'S', 'ticket': '9'}]}], 'waits': ["      \
+    "{'process': 'P', 'ticket': '1', 'needs': {'any': ['Q', {'all': ['R', 'Q']}]}}, "              \
+    "{'process': 'Q', 'ticket': '2', 'needs': 'P'}, "                                              \
+    "{'process': 'R', 'ticket': '" ticket                                                          \
+    "', 'needs': 'P'}, {'process': 'S', 'ticket': '9', 'resource': 'r'}]}]}"
+
+static struct gdn__diff diff;
+static void write_changes(const gdn_verdict *verdict, struct gdn__textbuf *out)
+{
+    struct gdn__diff_options options = {.from = "a", .to = "b"};
+    (void)verdict;
+    gdn__diff_text(&diff, &options, out);
+}
+
+static void write_changes_as_json(const gdn_verdict *verdict, struct gdn__textbuf *out)
+{
+    (void)verdict;
+    gdn__diff_json(&diff, out);
+}
+
+static void a_choice_and_a_change_are_told_whole_or_not_at_all(void **state)
+{
+    void (*const writers[])(const gdn_verdict *, struct gdn__textbuf *) = {
+        write_text, write_json, write_dot, write_changes, write_changes_as_json};
+    gdn_cut *cuts[2] = {load_cut(KNOT("3")), load_cut(KNOT("4"))};
+    gdn_verdict *verdicts[2];
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        enum gdn_err err = gdn_analyze(cuts[i], GDN_POLICY_YOUNGEST, &verdicts[i], why, sizeof why);
+        if (err != GDN_OK) fail_msg("%s", why);
+    }
+    assert_int_equal(gdn__diff_init(&diff, verdicts[0], verdicts[1]), GDN_OK);
+    found = verdicts[0];
+    for (size_t i = 0; i < 5; i++) {
+        write_report = writers[i];
+        assert_true(fail_each(report) > 1);
+    }
+    gdn__diff_fini(&diff);
+    for (int i = 0; i < 2; i++) {
+        gdn_verdict_free(verdicts[i]);
+        gdn_cut_free(cuts[i]);
     }
 }
 
@@ -259,6 +310,7 @@ int main(void)
         cmocka_unit_test(a_document_is_written_whole_or_not_at_all),
         cmocka_unit_test(a_file_is_saved_and_loaded_whole_or_not_at_all),
         cmocka_unit_test(a_report_is_whole_or_says_that_it_is_not),
+        cmocka_unit_test(a_choice_and_a_change_are_told_whole_or_not_at_all),
     };
     return !!cmocka_run_group_tests(tests, NULL, NULL);
 }
