@@ -210,11 +210,21 @@ void world_advance(struct world *world, int64_t until_us)
     }
 }
 
+/* The next millisecond from now on, but at most @p until_us, at which something is due. */
+static int64_t next_millisecond(const struct world *world, int64_t until_us)
+{
+    int64_t due_us = world_deadline_us(world);
+    if (due_us >= until_us) return until_us;
+    int64_t steps = due_us <= world->now_us ? 1 : (due_us - world->now_us + 999) / 1000;
+    return world->now_us + 1000 * steps;
+}
+
 void world_pass_ms(struct world *world, int64_t milliseconds)
 {
+    int64_t until_us = world->now_us + 1000 * milliseconds;
     world_settle(world);
-    for (int64_t i = 0; i < milliseconds; i++) {
-        world->now_us += 1000;
+    while (world->now_us < until_us) {
+        world->now_us = next_millisecond(world, until_us);
         for (int at = 0; at < WORLD_PLACES_MAX; at++) pass(world, at);
         while (world_deliver_one(world, 0)) continue;
     }

@@ -574,10 +574,10 @@ static bool break_a_deadlock(const char *starved, size_t allowed, bool *found)
     (void)ask(world, "B", "A", "T2", "x");
     arrive(world);
     world_starve(world, starved, allowed);
-    world_pass_ms(world, 1000);
+    world_pass_ms(world, 150); /* Patience, and a round. */
     bool short_of_memory = world_starved(world) > 0;
     world_feed_all(world);
-    world_pass_ms(world, 3000);
+    world_pass_ms(world, 1500);
     while (world_take(world, "A", &item)) aborted += item.type == GDN_ITEM_ABORTED;
     while (world_take(world, "B", &item)) aborted += item.type == GDN_ITEM_ABORTED;
     *found = aborted == 1;
