@@ -127,7 +127,11 @@ static enum gdn_err open_wires(gdn_detector *detector, const struct gdn_detector
     detector->endpoint = gdn__strdup(
         &detector->allocator,
         options->advertise != NULL ? options->advertise : gdn__wires_endpoint(&detector->wires));
-    if (detector->endpoint != NULL && gdn_name_is_valid(detector->endpoint)) return GDN_OK;
+    if (detector->endpoint == NULL) {
+        return gdn__explain(GDN_ERR_MEMORY, why, why_bytes, "detector %s: out of memory",
+                            options->name);
+    }
+    if (gdn_name_is_valid(detector->endpoint)) return GDN_OK;
     return gdn__explain(GDN_ERR_ADDRESS, why, why_bytes, "detector %s: %s cannot be advertised",
                         options->name, options->advertise);
 }

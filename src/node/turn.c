@@ -52,9 +52,10 @@ void gdn__node_lock(gdn_node *node)
 void gdn__node_unlock(gdn_node *node)
 {
     struct gdn__buffer told = node->told;
-    if (told.length > 0) gdn__buffer_init(&node->told, &node->allocator);
+    bool any = told.length > 0 || told.failed;
+    if (any) gdn__buffer_init(&node->told, &node->allocator);
     pthread_mutex_unlock(&node->mutex);
-    if (told.length > 0) tell(node, &told);
+    if (any) tell(node, &told);
 }
 
 /* ---- Descriptors ---- */
