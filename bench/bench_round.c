@@ -13,6 +13,7 @@
 
 #define TURN      25 /* Rounds of one before the other's turn. */
 #define TURNS_MAX 40000
+#define WARM      2 /* Turns that are thrown away. */
 
 struct settings {
     unsigned turns;
@@ -52,8 +53,9 @@ static bool take_turns(struct cluster *cluster, floor_mesh *mesh, unsigned turns
 static bool measure(const struct settings *settings, unsigned nodes, FILE *json)
 {
     size_t count = (size_t)settings->turns * TURN;
-    double *ours = calloc(count, sizeof *ours);
-    double *bare = calloc(count, sizeof *bare);
+    size_t room = count > WARM * TURN ? count : WARM * TURN;
+    double *ours = calloc(room, sizeof *ours);
+    double *bare = calloc(room, sizeof *bare);
     struct cluster_options wanted = {.nodes = nodes};
     struct cluster_frames frames = cluster_frames(nodes);
     struct floor_options options = {.nodes = nodes,
@@ -64,7 +66,7 @@ static bool measure(const struct settings *settings, unsigned nodes, FILE *json)
     floor_mesh *mesh = floor_open(&options);
     struct cluster *cluster = mesh == NULL ? NULL : cluster_open(&wanted);
     bool done = ours != NULL && bare != NULL && cluster != NULL &&
-                take_turns(cluster, mesh, 2, ours, bare) && /* Warm up. */
+                take_turns(cluster, mesh, WARM, ours, bare) &&
                 take_turns(cluster, mesh, settings->turns, ours, bare);
     cluster_close(cluster);
     floor_close(mesh);
