@@ -112,6 +112,8 @@ enum gdn_err gdn__site_verb(gdn_site *site, const struct gdn_event *event,
 
 enum gdn_err gdn__site_take(gdn_site *site, struct gdn_item *item);
 size_t gdn__site_items_waiting(const gdn_site *site);
+/* Whether what is taken next may leave its time in the books. */
+bool gdn__site_take_is_timed(const gdn_site *site);
 /* A detector's order to abort has arrived. */
 enum gdn_err gdn__site_abort_arrived(gdn_site *site, uint32_t peer, const struct gdn__abort *abort);
 /* A peer's incarnation is gone: what has arrived of it takes effect, or means nothing. */

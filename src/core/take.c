@@ -10,6 +10,11 @@ size_t gdn__site_items_waiting(const gdn_site *site)
            (gdn_ledger_has_lost(site->ledger) ? 1 : 0);
 }
 
+bool gdn__site_take_is_timed(const gdn_site *site)
+{
+    return site->inbox.first == NULL || site->inbox.first->type != GDN__ARRIVAL_PAYLOAD;
+}
+
 /* In place: items are long, and every message is one. */
 static void begin_item(gdn_site *site, uint32_t number, enum gdn_item_type type,
                        struct gdn_item *item)

@@ -64,7 +64,7 @@ void gdn__engine_lend(gdn_node *node)
 void gdn__engine_expect(gdn_node *node)
 {
     node->watched = false;
-    node->return_us = gdn__now_us() + (node->awaiting > 0 ? 0 : RETURN_US);
+    node->return_us = gdn__node_now(node) + (node->awaiting > 0 ? 0 : RETURN_US);
     if (!node->awake) gdn__node_set_timer(node);
 }
 
@@ -75,7 +75,7 @@ static bool has_inbox(const gdn_node *node)
 
 static void take_inbox_back(gdn_node *node)
 {
-    if (node->return_us == INT64_MAX || node->return_us > gdn__now_us()) return;
+    if (node->return_us == INT64_MAX || node->return_us > gdn__node_now(node)) return;
     watch_inbox(node, true);
     node->return_us = INT64_MAX;
 }
@@ -113,7 +113,7 @@ static bool turn(gdn_node *node)
     struct gdn_actions actions = {.items_waiting = SIZE_MAX};
     take_inbox_back(node);
     bool more = has_inbox(node) && gdn__node_receive(node, false, &actions.items_waiting);
-    int64_t now_us = gdn__now_us();
+    int64_t now_us = gdn__node_now(node);
     if (node->deadline_us <= now_us) {
         struct gdn_event event = {.type = GDN_EVENT_TIME_PASSED, .now_us = now_us};
         (void)!gdn__node_step(node, &event, &actions);

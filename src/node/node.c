@@ -14,11 +14,24 @@
 
 #define CLOSE_MS 1000
 
-int64_t gdn__now_us(void)
+static int64_t read_clock_us(clockid_t clock)
 {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(clock, &now);
     return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+int64_t gdn__node_now(gdn_node *node)
+{
+    node->tick_us = read_clock_us(CLOCK_MONOTONIC_COARSE);
+    node->now_us = read_clock_us(CLOCK_MONOTONIC);
+    return node->now_us;
+}
+
+int64_t gdn__node_now_about(gdn_node *node)
+{
+    bool ticked = read_clock_us(CLOCK_MONOTONIC_COARSE) != node->tick_us;
+    return ticked ? gdn__node_now(node) : node->now_us;
 }
 
 struct timespec gdn__time_in(int timeout_ms)
@@ -62,12 +75,29 @@ bool gdn__node_is_forked(const gdn_node *node)
     return node->alive != NULL ? *node->alive == 0 : node->pid != getpid();
 }
 
+/* Whether the books keep the time of a verb. */
+static bool is_timed(enum gdn_event_type type)
+{
+    switch (type) {
+    case GDN_EVENT_PAYLOAD_SENT:
+    case GDN_EVENT_CANCELLED:
+    case GDN_EVENT_RELEASED:
+    case GDN_EVENT_ENDED:
+    case GDN_EVENT_GRANTED:
+    case GDN_EVENT_REFUSED:
+        return false;
+    default:
+        return true;
+    }
+}
+
 /* One verb: lock, step, send, unlock. */
 static enum gdn_err verb(gdn_node *node, struct gdn_event event, struct gdn_actions *actions)
 {
     if (gdn__node_is_forked(node)) return GDN_ERR_FORKED;
     gdn__node_lock(node);
-    event.now_us = gdn__now_us();
+    bool timed = is_timed(event.type) || gdn__node_is_impatient(node);
+    event.now_us = timed ? gdn__node_now(node) : gdn__node_now_about(node);
     enum gdn_err err = gdn__node_step(node, &event, actions);
     gdn__node_show_items(node, actions->items_waiting);
     gdn__node_finish_turn(node, actions, event.now_us);
@@ -302,7 +332,7 @@ static void stop_engine(gdn_node *node)
     gdn__node_lock(node);
     (void)flush(node, node->close_ms, false); /* What is missing, the site tells as it closes. */
     node->closing = true;
-    struct gdn_event event = {.type = GDN_EVENT_CLOSING, .now_us = gdn__now_us()};
+    struct gdn_event event = {.type = GDN_EVENT_CLOSING, .now_us = gdn__node_now(node)};
     (void)!gdn__node_step(node, &event, &actions);
     gdn__node_kick(node);
     gdn__node_unlock(node);
@@ -541,7 +571,7 @@ enum gdn_err gdn_inspect(gdn_node *node, gdn_cut **cut)
 {
     if (gdn__node_is_forked(node)) return GDN_ERR_FORKED;
     gdn__node_lock(node);
-    enum gdn_err err = gdn_site_inspect(node->site, gdn__now_us(), cut);
+    enum gdn_err err = gdn_site_inspect(node->site, gdn__node_now(node), cut);
     gdn__node_unlock(node);
     return err;
 }

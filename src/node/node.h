@@ -51,6 +51,8 @@ struct gdn_node {
     int close_ms;
     gdn_site *site;
     struct gdn__buffer told; /* Lines of the log, to be told once the mutex is free. */
+    int64_t now_us;          /* When the clock was last read ... */
+    int64_t tick_us;         /* ... and the coarse one. */
     int64_t deadline_us;     /* When the site wants to hear of the time. */
     int64_t tail_us;         /* When the engine sends what others left; INT64_MAX: nothing. */
     int64_t patience_us;     /* Between frames while a burst goes on. */
@@ -77,8 +79,11 @@ struct gdn_node {
     bool has_engine;
 };
 
-/* Microseconds of the monotonic clock. */
-int64_t gdn__now_us(void);
+/* Microseconds of the monotonic clock; the mutex is held. */
+int64_t gdn__node_now(gdn_node *node);
+/* The same, at most one tick of the kernel (some milliseconds) late, and not before what the other
+ * last gave: it costs a tenth, and reading the clock is much of what a message costs. */
+int64_t gdn__node_now_about(gdn_node *node);
 /* Of that clock, @p timeout_ms from now (below 0: now). */
 struct timespec gdn__time_in(int timeout_ms);
 
@@ -89,6 +94,9 @@ bool gdn__node_is_forked(const gdn_node *node);
 void gdn__node_lock(gdn_node *node);
 /* And tell the log what there is to tell. */
 void gdn__node_unlock(gdn_node *node);
+
+/* Whether the patience may be over with the next message: time to look at the clock. */
+bool gdn__node_is_impatient(const gdn_node *node);
 
 /* Step the site. */
 enum gdn_err gdn__node_step(gdn_node *node, const struct gdn_event *event,

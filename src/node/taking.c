@@ -6,6 +6,7 @@
 #include "src/node/node.h"
 
 #include "src/core/mem.h"
+#include "src/core/site.h"
 
 static bool wait_for_watcher(gdn_node *node, int timeout_ms, const struct timespec *until)
 {
@@ -20,7 +21,9 @@ static enum gdn_err take(gdn_node *node, struct gdn_item *item)
 {
     struct gdn_actions actions;
     if (node->stopping) return GDN_ERR_CLOSED;
-    struct gdn_event event = {.type = GDN_EVENT_ITEM_TAKEN, .now_us = gdn__now_us()};
+    struct gdn_event event = {.type = GDN_EVENT_ITEM_TAKEN};
+    bool timed = gdn__site_take_is_timed(node->site);
+    event.now_us = timed ? gdn__node_now(node) : gdn__node_now_about(node);
     enum gdn_err err = gdn__node_step(node, &event, &actions);
     gdn__node_show_items(node, actions.items_waiting);
     gdn__node_finish_turn(node, &actions, event.now_us);

@@ -116,7 +116,7 @@ bool gdn__node_receive(gdn_node *node, bool until_item, size_t *items_waiting)
     size_t bytes = 0;
     for (int i = 0; i < FRAMES_AT_ONCE && bytes < BYTES_AT_ONCE; i++) {
         if (!gdn__wires_receive(&node->wires, &arrived)) return false;
-        struct gdn_event event = {.type = GDN_EVENT_FRAME_RECEIVED, .now_us = gdn__now_us()};
+        struct gdn_event event = {.type = GDN_EVENT_FRAME_RECEIVED, .now_us = gdn__node_now(node)};
         event.as.frame.bytes = arrived.bytes;
         event.as.frame.length = arrived.length;
         event.as.frame.from = arrived.from;
@@ -154,7 +154,7 @@ static void learn_patience(gdn_node *node)
 void gdn__node_send(gdn_node *node)
 {
     struct gdn_actions actions;
-    struct gdn_event event = {.type = GDN_EVENT_LINKS_READY, .now_us = gdn__now_us()};
+    struct gdn_event event = {.type = GDN_EVENT_LINKS_READY, .now_us = gdn__node_now(node)};
     (void)!gdn__node_step(node, &event, &actions);
     open_links(node, &actions);
     for (size_t i = 0; i < actions.frame_count; i++) {
@@ -171,6 +171,13 @@ void gdn__node_send(gdn_node *node)
 void gdn__node_send_rest(gdn_node *node)
 {
     if (node->tail_us != INT64_MAX) gdn__node_send(node);
+}
+
+/* Who is in a burst looks at the clock for every few messages. If the burst ends between, the timer
+ * sees to it as ever. */
+bool gdn__node_is_impatient(const gdn_node *node)
+{
+    return node->waiting % BUSY == 0;
 }
 
 void gdn__node_finish_turn(gdn_node *node, const struct gdn_actions *actions, int64_t now_us)
