@@ -385,7 +385,7 @@ static int by_text(const void *a, const void *b)
 /* What the applications heard, whatever the order. */
 static void tell_items(char *heard, char *text)
 {
-    char *lines[LINES_MAX];
+    char *lines[LINES_MAX] = {NULL};
     size_t count = 0;
     for (char *line = strtok(heard, "\n"); line != NULL; line = strtok(NULL, "\n")) {
         if (strstr(line, " took ") == NULL) continue;
