@@ -198,6 +198,13 @@ struct sim_order {
     uint64_t spontaneous; /* When its round started. */
 };
 
+/* Which of its peers are known to be lost, by what no two rows have in common. */
+#define SIM_LOSSES 256
+struct sim_losses {
+    uint64_t nonces[SIM_LOSSES];
+    int count;
+};
+
 struct sim {
     const struct sim_plan *plan;
     const struct sim_shape *shape;
@@ -219,7 +226,7 @@ struct sim {
     uint64_t incarnations[SIM_DETECTORS];
     struct sim_order orders[256];
     int order_count;
-    uint64_t lost_seen[TRUTH_NODES];            /* A bit for each peer number known to be lost. */
+    struct sim_losses lost[TRUTH_NODES];
     int arrived[TRUTH_NODES];                   /* Of the step under way: untaken, by sender. */
     uint64_t highest[TRUTH_NODES][TRUTH_NODES]; /* Record number sent; from and to. */
     uint64_t highest_to[TRUTH_NODES][TRUTH_NODES];

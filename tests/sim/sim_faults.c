@@ -55,7 +55,7 @@ void sim_start_node(struct sim *sim, int node)
                                     .silence_ms = sim->shape->silence_ms};
     world_add_node(sim->world, sim_nodes[node], &options);
     truth_start(&sim->truth, node, world_site(sim->world, sim_nodes[node])->incarnation);
-    sim->lost_seen[node] = 0;
+    sim->lost[node].count = 0;
     for (int r = node; r < sim->shape->resources; r += sim->shape->nodes) {
         if (sim_is_pool(sim, r)) make_pool(sim, node, r);
     }

@@ -152,14 +152,24 @@ static bool is_under_way(const struct sim *sim)
     return false;
 }
 
+/* A node whose loss was not noticed before. */
+static bool is_new_loss(struct sim_losses *losses, const struct gdn__peer *peer)
+{
+    if (peer->state != GDN__PEER_LOST || peer->role != GDN__ROLE_NODE) return false;
+    if (peer->incarnation == 0) return false; /* Dialled in vain, or of nobody any more. */
+    for (int i = 0; i < losses->count; i++) {
+        if (losses->nonces[i] == peer->nonce) return false;
+    }
+    assert_true(losses->count < SIM_LOSSES);
+    losses->nonces[losses->count++] = peer->nonce;
+    return true;
+}
+
 static void note_losses(struct sim *sim, int node, gdn_site *site)
 {
-    for (uint32_t i = 1; i < gdn__mesh_count(site->mesh) && i < 64; i++) {
+    for (uint32_t i = 1; i < gdn__mesh_count(site->mesh); i++) {
         const struct gdn__peer *peer = gdn__mesh_peer(site->mesh, i);
-        uint64_t bit = UINT64_C(1) << i;
-        if (peer->state != GDN__PEER_LOST || (sim->lost_seen[node] & bit) != 0) continue;
-        sim->lost_seen[node] |= bit;
-        if (peer->role != GDN__ROLE_NODE || peer->incarnation == 0) continue;
+        if (!is_new_loss(&sim->lost[node], peer)) continue;
         struct truth_peer lost = sim_peer(sim, peer);
         sim->counts->closed += is_under_way(sim);
         bool lives = sim->truth.nodes[lost.node].incarnation == lost.incarnation;
