@@ -2,6 +2,7 @@
 #include "shown.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define SHORT_ID_DIGITS 6
@@ -61,6 +62,53 @@ static size_t common_digits(const char *a, const char *b)
     size_t same = 0;
     while (a[same] != '\0' && a[same] == b[same]) same++;
     return same;
+}
+
+static int compare_ids(const void *a, const void *b, void *deadlocks)
+{
+    const struct gdn_deadlock *all = deadlocks;
+    return gdn_id_compare(all[*(const size_t *)a].id, all[*(const size_t *)b].id);
+}
+
+/* In the order of ids, who has most digits in common with one is a neighbour. */
+static void find_digits(const gdn_verdict *verdict, size_t *order, uint8_t *digits)
+{
+    size_t count = verdict->deadlock_count;
+    char before[GDN_ID_TEXT_BYTES], id[GDN_ID_TEXT_BYTES];
+    for (size_t i = 0; i < count; i++) {
+        order[i] = i;
+        digits[i] = SHORT_ID_DIGITS;
+    }
+    qsort_r(order, count, sizeof *order, compare_ids, verdict->deadlocks);
+    for (size_t i = 0; i < count; i++) {
+        gdn_id_format(verdict->deadlocks[order[i]].id, id);
+        size_t same = i == 0 ? 0 : common_digits(id, before);
+        if (same == GDN_ID_TEXT_BYTES - 1) same--;
+        if (i > 0 && digits[order[i - 1]] <= same) digits[order[i - 1]] = (uint8_t)(same + 1);
+        if (digits[order[i]] <= same) digits[order[i]] = (uint8_t)(same + 1);
+        memcpy(before, id, sizeof before);
+    }
+}
+
+uint8_t *gdn__short_id_digits(const gdn_verdict *verdict)
+{
+    size_t count = verdict->deadlock_count;
+    size_t *order = malloc((count + 1) * sizeof *order);
+    uint8_t *digits = malloc(count + 1);
+    if (order != NULL && digits != NULL) {
+        if (count > 0) find_digits(verdict, order, digits);
+    } else {
+        free(digits);
+        digits = NULL;
+    }
+    free(order);
+    return digits;
+}
+
+void gdn__show_id(struct gdn__textbuf *out, const struct gdn_deadlock *deadlock, uint8_t digits)
+{
+    char id[GDN_ID_TEXT_BYTES];
+    gdn__textbuf_add_bytes(out, gdn_id_format(deadlock->id, id), digits);
 }
 
 void gdn__show_short_id(struct gdn__textbuf *out, const gdn_verdict *verdict,

@@ -27,6 +27,11 @@ const char *gdn__edge_mode(const gdn_verdict *verdict, const struct gdn_edge *ed
 void gdn__show_short_id(struct gdn__textbuf *out, const gdn_verdict *verdict,
                         const struct gdn_deadlock *deadlock);
 
+/* The same for all deadlocks of a verdict at once: how many digits each needs, for gdn__show_id().
+ * NULL when out of memory. Caller frees with free(). */
+uint8_t *gdn__short_id_digits(const gdn_verdict *verdict);
+void gdn__show_id(struct gdn__textbuf *out, const struct gdn_deadlock *deadlock, uint8_t digits);
+
 /* True when the process is among the victims of the deadlock. */
 bool gdn__is_victim(const struct gdn_deadlock *deadlock, uint32_t process);
 

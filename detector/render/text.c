@@ -7,6 +7,7 @@
 #include "detector/render/shown.h"
 #include "detector/render/width.h"
 #include <inttypes.h>
+#include <stdlib.h>
 
 #define PAD_COLUMNS_MAX 40 /* A longer name than this makes its own line ragged, not all. */
 #define EDGES_MAX       64 /* Lines of one witness; the JSON has them all. */
@@ -22,6 +23,7 @@ struct text {
     const struct gdn__render_options *options;
     struct gdn__textbuf *out;
     struct gdn__needs needs;
+    uint8_t *digits; /* By deadlock: of its id, to tell it from the others. NULL: not looked for. */
 };
 
 static void paint(struct text *text, const char *style)
@@ -329,7 +331,11 @@ static void add_headline(struct text *text, const struct gdn_deadlock *deadlock)
     uint64_t last_us = gdn__last_request_us(deadlock);
     paint(text, ALARM);
     gdn__textbuf_add(out, "deadlock ");
-    gdn__show_short_id(out, text->verdict, deadlock);
+    if (text->digits != NULL) {
+        gdn__show_id(out, deadlock, text->digits[deadlock - text->verdict->deadlocks]);
+    } else {
+        gdn__show_short_id(out, text->verdict, deadlock);
+    }
     paint(text, OFF);
     gdn__textbuf_addf(out, ": %zu %s", deadlock->member_count,
                       plural(deadlock->member_count, "process", "processes"));
@@ -465,10 +471,13 @@ void gdn__render_text(const gdn_verdict *verdict, const struct gdn__render_optio
                       struct gdn__textbuf *out)
 {
     struct text text = {.verdict = verdict, .options = options, .out = out};
+    text.digits = gdn__short_id_digits(verdict);
+    if (text.digits == NULL) out->failed = true;
     if (verdict->deadlock_count == 0) add_no_deadlock(&text);
     for (size_t i = 0; i < verdict->deadlock_count; i++) {
         if (i > 0) gdn__textbuf_add_char(out, '\n');
         add_deadlock(&text, &verdict->deadlocks[i]);
     }
+    free(text.digits);
     end_text(&text);
 }

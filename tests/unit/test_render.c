@@ -10,6 +10,7 @@
 #include "render_fixture.h"
 
 #include "detector/render/render.h"
+#include "detector/render/shown.h"
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -325,6 +326,33 @@ static void short_ids_are_unique(void **state)
     fixture_free(&fixture);
 }
 
+/* However many there are, each is shown with the digits that it would get by itself. */
+static void short_ids_of_many_are_those_of_each(void **state)
+{
+    (void)state;
+    static struct gdn_deadlock many[400];
+    const size_t count = sizeof many / sizeof many[0];
+    gdn_verdict verdict = {.deadlocks = many, .deadlock_count = count};
+    size_t longest = 0;
+    for (size_t i = 0; i < count; i++) {
+        many[i].id = gdn_id_from_counter(gdn_node_named("cores"), i / 2);
+        many[i].id.bytes[i % 16] ^= (uint8_t)(i % 2);
+    }
+    uint8_t *digits = gdn__short_id_digits(&verdict);
+    assert_non_null(digits);
+    for (size_t i = 0; i < count; i++) {
+        struct gdn__textbuf alone = {0}, among = {0};
+        gdn__show_short_id(&alone, &verdict, &many[i]);
+        gdn__show_id(&among, &many[i], digits[i]);
+        assert_string_equal(among.text, alone.text);
+        if (alone.length > longest) longest = alone.length;
+        gdn__textbuf_fini(&alone);
+        gdn__textbuf_fini(&among);
+    }
+    assert_int_equal(longest, 32);
+    free(digits);
+}
+
 static void colour_comes_only_when_asked(void **state)
 {
     (void)state;
@@ -468,6 +496,7 @@ int main(void)
         cmocka_unit_test(no_deadlock_is_one_line),
         cmocka_unit_test(an_incomplete_view_names_who_is_missing),
         cmocka_unit_test(short_ids_are_unique),
+        cmocka_unit_test(short_ids_of_many_are_those_of_each),
         cmocka_unit_test(colour_comes_only_when_asked),
         cmocka_unit_test(json_has_exactly_the_documented_keys),
         cmocka_unit_test(json_lines_are_one_line_and_say_the_same),
