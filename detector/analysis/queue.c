@@ -6,7 +6,7 @@
 #include <string.h>
 
 /* Shorter runs of items are linked one by one. */
-#define BLOCK_SMALLEST 8
+#define RUN_CUT_MIN 4
 
 /* What may block a place: first the holds of a home, then its places, in the fold's order. */
 struct item {
@@ -37,6 +37,12 @@ struct ahead {
 struct prefix {
     uint32_t to, info; /* to GDN_NONE: there are none. */
     uint32_t upto;
+};
+
+/* The runs that are cut at one middle, see add_run(). */
+struct fan {
+    size_t first;     /* In wings[]: those from the middle on, then those before it. */
+    uint32_t made[2]; /* How many there are so far: from the middle on, before it. */
 };
 
 /* By process: what it has at the home under way. Stale unless home matches. */
@@ -77,7 +83,11 @@ struct state {
     struct gdn__map own_prefix_of; /* See own_prefix(); -> 1 + index in own_prefixes[]. */
     struct prefix *own_prefixes;
     size_t own_prefix_count, own_prefix_capacity;
-    struct gdn__map block_of; /* See block(); -> 1: empty, else 2 + vertex. */
+    struct gdn__map fan_of; /* (home, mode) | middle -> 1 + index in fans[]. */
+    struct fan *fans;
+    size_t fan_count, fan_capacity;
+    struct gdn__blockers *wings;
+    size_t wing_count, wing_capacity;
     struct gdn__blockers *pieces;
     size_t piece_count, piece_capacity;
 };
@@ -153,46 +163,82 @@ static enum gdn_err extend(struct state *s, struct prefix *prefix, uint8_t mode,
 
 /* ---- A process that has other items in the same queue skips them ----
  *
- * Its prefixes are its own, made of the runs between its items; a long run is put together from
- * aligned blocks that all such processes share. */
+ * Its prefixes are its own, made of the runs between its items. A long run is cut at the middle of
+ * the smallest aligned block that it lies in, and is made of two wings:
+ *
+ *     [ ...... from < < < < | middle > > > > end ...... ]
+ *
+ * Each wing is the next shorter one of that middle and one item more, so that all such processes
+ * share them, and what they cost is no more than the longest. */
 
-/* Items [index << level, (index + 1) << level) that conflict with @p mode, as one piece. */
-static enum gdn_err add_block(struct state *s, uint8_t mode, uint32_t level, uint32_t index)
+/* Room for the wings of a middle: each is at most as long as half of its block. */
+static bool open_fan(struct state *s, uint32_t middle)
 {
-    struct gdn__key key = {(uint64_t)s->home << 32 | (uint64_t)mode << 8 | level, index};
-    uintptr_t known = gdn__map_get(&s->block_of, key);
-    if (known > 1) return add_piece(s, (uint32_t)(known - 2), 0);
-    if (known == 1) return GDN_OK;
-
-    size_t before = s->piece_count;
-    uint32_t hub;
-    enum gdn_err err = add_items(s, mode, index << level, (index + 1) << level);
-    if (err != GDN_OK) return err;
-    size_t count = s->piece_count - before;
-    s->piece_count = before;
-    if (count == 0) return gdn__map_put(&s->block_of, key, 1) ? GDN_OK : GDN_ERR_MEMORY;
-    err = gdn__graph_add(s->graph, GDN__VERTEX_HUB, 0, GDN__NEED_ALL, &hub);
-    for (size_t i = before; err == GDN_OK && i < before + count; i++) {
-        err = gdn__graph_link(s->graph, hub, s->pieces[i].to, s->pieces[i].info);
+    size_t wings = (size_t)2 << __builtin_ctz(middle);
+    while (s->wing_capacity - s->wing_count < wings) {
+        if (!gdn__grow(&s->graph->memory, &s->wings, s->wing_capacity, &s->wing_capacity,
+                       sizeof *s->wings)) {
+            return false;
+        }
     }
+    if (!gdn__grow(&s->graph->memory, &s->fans, s->fan_count, &s->fan_capacity, sizeof *s->fans)) {
+        return false;
+    }
+    s->fans[s->fan_count++] = (struct fan){.first = s->wing_count};
+    s->wing_count += wings;
+    return true;
+}
+
+static enum gdn_err find_fan(struct state *s, uint8_t mode, uint32_t middle, struct fan **fan)
+{
+    struct gdn__key key = gdn__pair(s->home, mode, middle);
+    uintptr_t known = gdn__map_get(&s->fan_of, key);
+    if (known == 0) {
+        if (!open_fan(s, middle)) return GDN_ERR_MEMORY;
+        known = s->fan_count;
+        if (!gdn__map_put(&s->fan_of, key, known)) return GDN_ERR_MEMORY;
+    }
+    *fan = &s->fans[known - 1];
+    return GDN_OK;
+}
+
+/* The pieces of @p shorter, and the item if it conflicts with @p mode, as one. */
+static enum gdn_err lengthen(struct state *s, uint8_t mode, uint32_t item,
+                             const struct gdn__blockers *shorter, struct gdn__blockers *longer)
+{
+    size_t before = s->piece_count;
+    enum gdn_err err = GDN_OK;
+    if (shorter->to != GDN_NONE) err = add_piece(s, shorter->to, shorter->info);
+    if (err == GDN_OK) err = add_items(s, mode, item, item + 1);
+    return err == GDN_OK ? join_pieces(s, before, longer) : err;
+}
+
+/* The @p count items before the middle, or from it on, that conflict with @p mode, as one piece. */
+static enum gdn_err add_wing(struct state *s, uint8_t mode, uint32_t middle, bool before,
+                             uint32_t count)
+{
+    struct fan *fan;
+    enum gdn_err err = find_fan(s, mode, middle, &fan);
     if (err != GDN_OK) return err;
-    if (!gdn__map_put(&s->block_of, key, (uintptr_t)hub + 2)) return GDN_ERR_MEMORY;
-    return add_piece(s, hub, 0);
+    uint32_t *made = &fan->made[before];
+    struct gdn__blockers *wings =
+        &s->wings[fan->first + (before ? 1u << __builtin_ctz(middle) : 0)];
+    static const struct gdn__blockers none = {.to = GDN_NONE};
+    for (; err == GDN_OK && *made < count; ++*made) {
+        uint32_t item = before ? middle - 1 - *made : middle + *made;
+        err = lengthen(s, mode, item, *made == 0 ? &none : &wings[*made - 1], &wings[*made]);
+    }
+    if (err != GDN_OK || wings[count - 1].to == GDN_NONE) return err;
+    return add_piece(s, wings[count - 1].to, wings[count - 1].info);
 }
 
 static enum gdn_err add_run(struct state *s, uint8_t mode, uint32_t from, uint32_t end)
 {
-    enum gdn_err err = GDN_OK;
-    while (err == GDN_OK && end - from >= BLOCK_SMALLEST) {
-        uint32_t level = 0; /* Of the largest aligned block that begins here and fits. */
-        while (level < 31 && (from >> level & 1) == 0 && (UINT32_C(2) << level) <= end - from) {
-            level++;
-        }
-        err = level == 0 ? add_items(s, mode, from, from + 1)
-                         : add_block(s, mode, level, from >> level);
-        from += UINT32_C(1) << level;
-    }
-    return err == GDN_OK ? add_items(s, mode, from, end) : err;
+    if (end - from < RUN_CUT_MIN) return add_items(s, mode, from, end);
+    int level = 31 - __builtin_clz(from ^ (end - 1));
+    uint32_t middle = (end - 1) >> level << level;
+    enum gdn_err err = add_wing(s, mode, middle, true, middle - from);
+    return err == GDN_OK ? add_wing(s, mode, middle, false, end - middle) : err;
 }
 
 /* From the last of the process's items (1 + index) backwards. */
@@ -540,7 +586,7 @@ enum gdn_err gdn__queue_build(const struct gdn__fold *fold, struct gdn__graph *g
     const struct gdn_allocator *memory = &graph->memory;
     struct state s = {.fold = fold, .graph = graph};
     gdn__map_init(&s.own_prefix_of, memory);
-    gdn__map_init(&s.block_of, memory);
+    gdn__map_init(&s.fan_of, memory);
     s.own = gdn__calloc(memory, fold->cut->process_count * sizeof *s.own);
     s.held_at = gdn__calloc(memory, fold->cut->process_count * sizeof *s.held_at);
     enum gdn_err err = s.own == NULL || s.held_at == NULL ? GDN_ERR_MEMORY : GDN_OK;
@@ -556,8 +602,10 @@ enum gdn_err gdn__queue_build(const struct gdn__fold *fold, struct gdn__graph *g
     gdn__free(memory, s.items);
     gdn__free(memory, s.ahead);
     gdn__free(memory, s.own_prefixes);
+    gdn__free(memory, s.fans);
+    gdn__free(memory, s.wings);
     gdn__free(memory, s.pieces);
     gdn__map_fini(&s.own_prefix_of);
-    gdn__map_fini(&s.block_of);
+    gdn__map_fini(&s.fan_of);
     return err;
 }
