@@ -29,6 +29,7 @@
 struct settings {
     enum shape_kind kind; /* SHAPE_COUNT: all of them. */
     size_t waits_min, waits_max;
+    size_t turns; /* 0: as many as the size allows. */
     const char *json;
     char program[PATH_MAX]; /* `gordian`. */
 };
@@ -50,7 +51,7 @@ struct job {
 };
 
 static const char usage[] =
-    "usage: bench_analyze [--shape NAME] [--min WAITS] [--max WAITS] [--json FILE]\n"
+    "usage: bench_analyze [--shape NAME] [--min WAITS] [--max WAITS] [--turns N] [--json FILE]\n"
     "       shapes: chain, star, random, ring, clump, pairs; 1000 to 10000000 waits\n";
 
 /* ---- In children ---- */
@@ -288,6 +289,7 @@ static bool save_job(FILE *json, const struct job *job)
 static bool measure(const struct settings *settings, enum shape_kind kind, size_t waits, FILE *json)
 {
     struct job job = {.kind = kind, .waits = waits, .turn_count = turns_for(waits)};
+    if (settings->turns != 0) job.turn_count = settings->turns;
     job.file = memfd_create("cut", 0);
     if (job.file < 0) return false;
     (void)snprintf(job.path, sizeof job.path, "/proc/self/fd/%d", job.file);
@@ -313,11 +315,10 @@ static bool choose_shape(struct settings *settings, const char *name)
 
 static bool parse_options(struct settings *settings, int argc, char **argv)
 {
-    static const struct option options[] = {{"shape", required_argument, NULL, 's'},
-                                            {"min", required_argument, NULL, 'n'},
-                                            {"max", required_argument, NULL, 'm'},
-                                            {"json", required_argument, NULL, 'j'},
-                                            {NULL, 0, NULL, 0}};
+    static const struct option options[] = {
+        {"shape", required_argument, NULL, 's'}, {"min", required_argument, NULL, 'n'},
+        {"max", required_argument, NULL, 'm'},   {"turns", required_argument, NULL, 't'},
+        {"json", required_argument, NULL, 'j'},  {NULL, 0, NULL, 0}};
     int option;
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
         if (option == 's') {
@@ -326,6 +327,8 @@ static bool parse_options(struct settings *settings, int argc, char **argv)
             settings->waits_min = (size_t)strtoul(optarg, NULL, 10);
         } else if (option == 'm') {
             settings->waits_max = (size_t)strtoul(optarg, NULL, 10);
+        } else if (option == 't') {
+            settings->turns = (size_t)strtoul(optarg, NULL, 10);
         } else if (option == 'j') {
             settings->json = optarg;
         } else {
@@ -333,7 +336,8 @@ static bool parse_options(struct settings *settings, int argc, char **argv)
         }
     }
     return optind == argc && settings->waits_min >= SIZE_FIRST &&
-           settings->waits_max >= settings->waits_min && settings->waits_max <= SIZE_LAST;
+           settings->waits_max >= settings->waits_min && settings->waits_max <= SIZE_LAST &&
+           settings->turns <= TURNS_MAX;
 }
 
 /* It lies two directories above: build/bench/bench_analyze, build/gordian. */
