@@ -301,7 +301,7 @@ static enum gdn_err choose_for_group(struct analysis *a, const uint32_t *members
         vertex_count += size;
     }
     enum gdn_err err = gdn__victims_choose(&a->fold, &a->stuck, vertices, vertex_count, a->place,
-                                           &a->preference, &group.choice);
+                                           position, &a->preference, &group.choice);
     if (err != GDN_OK) return err;
     for (size_t i = 0; i < group.choice.victim_count; i++) {
         position[group.choice.victims[i]] = (uint32_t)i + 1;

@@ -71,7 +71,11 @@ static enum gdn_err open_home(struct gdn__fold *fold, uint32_t party, uint32_t r
                               uint32_t *index)
 {
     struct gdn__key key = gdn__pair(party, resource, 0);
-    uintptr_t known = gdn__map_get(&fold->home_of, key);
+    uint32_t *first = &fold->first_home[resource];
+    uintptr_t known = *first;
+    if (known != 0 && fold->homes[known - 1].party != party) {
+        known = gdn__map_get(&fold->home_of, key);
+    }
     if (known != 0) {
         *index = (uint32_t)(known - 1);
         return GDN_OK;
@@ -79,7 +83,11 @@ static enum gdn_err open_home(struct gdn__fold *fold, uint32_t party, uint32_t r
     enum gdn_err err =
         make_room(fold, &fold->homes, fold->home_count, &fold->home_capacity, sizeof *fold->homes);
     if (err != GDN_OK) return err;
-    if (!gdn__map_put(&fold->home_of, key, fold->home_count + 1)) return GDN_ERR_MEMORY;
+    if (*first == 0) {
+        *first = (uint32_t)fold->home_count + 1;
+    } else if (!gdn__map_put(&fold->home_of, key, fold->home_count + 1)) {
+        return GDN_ERR_MEMORY;
+    }
     fold->homes[fold->home_count] = (struct gdn__home){.party = party, .resource = resource};
     *index = (uint32_t)fold->home_count++;
     return GDN_OK;
@@ -252,19 +260,27 @@ static enum gdn_err take_requests(struct gdn__fold *fold, const struct gdn_cut_n
     return GDN_OK;
 }
 
-/* ---- Grouping by home ---- */
+/* ---- Grouping by home ----
+ *
+ * What was recorded stands home by home already; requests in flight come behind all of it. */
 
 static enum gdn_err group_holds(struct gdn__fold *fold)
 {
-    struct gdn__hold *sorted = gdn__alloc(&fold->cut->allocator, fold->hold_count * sizeof *sorted);
-    if (sorted == NULL) return GDN_ERR_MEMORY;
-    for (size_t i = 0; i < fold->hold_count; i++) fold->homes[fold->holds[i].home].hold_count++;
+    bool grouped = true;
     size_t first = 0;
+    for (size_t i = 0; i < fold->hold_count; i++) {
+        fold->homes[fold->holds[i].home].hold_count++;
+        grouped &= i == 0 || fold->holds[i - 1].home <= fold->holds[i].home;
+    }
     for (size_t h = 0; h < fold->home_count; h++) {
         fold->homes[h].hold_first = first;
         first += fold->homes[h].hold_count;
-        fold->homes[h].hold_count = 0;
     }
+    if (grouped) return GDN_OK;
+
+    struct gdn__hold *sorted = gdn__alloc(&fold->cut->allocator, fold->hold_count * sizeof *sorted);
+    if (sorted == NULL) return GDN_ERR_MEMORY;
+    for (size_t h = 0; h < fold->home_count; h++) fold->homes[h].hold_count = 0;
     for (size_t i = 0; i < fold->hold_count; i++) {
         struct gdn__home *home = &fold->homes[fold->holds[i].home];
         sorted[home->hold_first + home->hold_count++] = fold->holds[i];
@@ -277,16 +293,22 @@ static enum gdn_err group_holds(struct gdn__fold *fold)
 
 static enum gdn_err group_places(struct gdn__fold *fold)
 {
-    struct gdn__place *sorted =
-        gdn__alloc(&fold->cut->allocator, fold->place_count * sizeof *sorted);
-    if (sorted == NULL) return GDN_ERR_MEMORY;
-    for (size_t i = 0; i < fold->place_count; i++) fold->homes[fold->places[i].home].place_count++;
+    bool grouped = true;
     size_t first = 0;
+    for (size_t i = 0; i < fold->place_count; i++) {
+        fold->homes[fold->places[i].home].place_count++;
+        grouped &= i == 0 || fold->places[i - 1].home <= fold->places[i].home;
+    }
     for (size_t h = 0; h < fold->home_count; h++) {
         fold->homes[h].place_first = first;
         first += fold->homes[h].place_count;
-        fold->homes[h].place_count = 0;
     }
+    if (grouped) return GDN_OK;
+
+    struct gdn__place *sorted =
+        gdn__alloc(&fold->cut->allocator, fold->place_count * sizeof *sorted);
+    if (sorted == NULL) return GDN_ERR_MEMORY;
+    for (size_t h = 0; h < fold->home_count; h++) fold->homes[h].place_count = 0;
     for (size_t i = 0; i < fold->place_count; i++) {
         struct gdn__home *home = &fold->homes[fold->places[i].home];
         sorted[home->place_first + home->place_count++] = fold->places[i];
@@ -343,8 +365,9 @@ static enum gdn_err reserve(struct gdn__fold *fold)
     fold->homes = gdn__alloc(memory, homes * sizeof *fold->homes);
     fold->holds = gdn__alloc(memory, holds * sizeof *fold->holds);
     fold->places = gdn__alloc(memory, places * sizeof *fold->places);
+    fold->first_home = gdn__calloc(memory, cut->resource_count * sizeof *fold->first_home);
     if (fold->waits == NULL || fold->homes == NULL || fold->holds == NULL || fold->places == NULL ||
-        !gdn__map_reserve(&fold->wait_of, waits) || !gdn__map_reserve(&fold->home_of, homes)) {
+        fold->first_home == NULL || !gdn__map_reserve(&fold->wait_of, waits)) {
         return GDN_ERR_MEMORY;
     }
     fold->wait_capacity = waits;
@@ -387,5 +410,6 @@ void gdn__fold_fini(struct gdn__fold *fold)
     gdn__free(memory, fold->homes);
     gdn__free(memory, fold->holds);
     gdn__free(memory, fold->places);
+    gdn__free(memory, fold->first_home);
     gdn__free(memory, fold->waiting);
 }

@@ -78,7 +78,8 @@ struct gdn__fold {
     struct gdn__place *places;
     size_t place_count, place_capacity;
     struct gdn__map wait_of; /* (issuer, 0) | ticket -> 1 + index in waits[]. */
-    struct gdn__map home_of; /* (party, resource) -> 1 + index in homes[]. */
+    uint32_t *first_home;    /* By resource: 1 + the first of its homes[]; 0: it has none. */
+    struct gdn__map home_of; /* (party, resource) -> 1 + index in homes[], of its other homes. */
     bool *waiting;           /* By process: it waits, whether or not it is known for whom. */
 };
 

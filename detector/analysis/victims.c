@@ -32,8 +32,7 @@ struct trial {
 
 /* The owners of tickets. Every ticket in the graph was issued by a node that answered (RULES 10),
  * so each can be ended by name. */
-static enum gdn_err list_members(struct trial *t, const struct gdn__fold *fold,
-                                 struct gdn__map *seen)
+static void list_members(struct trial *t, const struct gdn__fold *fold, uint32_t *seen)
 {
     size_t end = t->graph.vertex_count; /* Those that may not be aborted are put here for now. */
     size_t last = end;
@@ -41,9 +40,8 @@ static enum gdn_err list_members(struct trial *t, const struct gdn__fold *fold,
         if (t->graph.vertices[v].kind != GDN__VERTEX_TICKET) continue;
         t->ticket_count++;
         uint32_t process = fold->waits[t->graph.vertices[v].ref].process;
-        struct gdn__key key = {process, 0};
-        if (gdn__map_get(seen, key) != 0) continue;
-        if (!gdn__map_put(seen, key, UINTPTR_MAX)) return GDN_ERR_MEMORY;
+        if (seen[process] != 0) continue;
+        seen[process] = UINT32_MAX;
         if (fold->cut->processes[process].abortable) {
             t->members[t->candidate_count++] = process;
         } else {
@@ -52,18 +50,14 @@ static enum gdn_err list_members(struct trial *t, const struct gdn__fold *fold,
     }
     t->member_count = t->candidate_count + (end - last);
     memmove(&t->members[t->candidate_count], &t->members[last], (end - last) * sizeof *t->members);
-    return GDN_OK;
 }
 
-static void group_vertices(struct trial *t, const struct gdn__map *seen)
+static void group_vertices(struct trial *t, const uint32_t *number_of)
 {
     for (uint32_t v = 0; v < t->graph.vertex_count; v++) {
         const struct gdn__vertex *vertex = &t->graph.vertices[v];
-        uintptr_t found = 0;
-        if (gdn__vertex_is_party(vertex)) {
-            found = gdn__map_get(seen, (struct gdn__key){vertex->ref, 0});
-        }
-        t->number[v] = found == 0 ? GDN_NONE : (uint32_t)(found - 1);
+        uint32_t found = gdn__vertex_is_party(vertex) ? number_of[vertex->ref] : 0;
+        t->number[v] = found == 0 ? GDN_NONE : found - 1;
         if (t->number[v] < t->candidate_count) t->candidates[t->number[v]].count++;
     }
     size_t first = 0;
@@ -79,36 +73,30 @@ static void group_vertices(struct trial *t, const struct gdn__map *seen)
     }
 }
 
+/* @p number_of: by process, zeroes, and zeroes again on return. */
 static enum gdn_err find_members(struct trial *t, const struct gdn__fold *fold,
-                                 const struct gdn__preference *preference)
+                                 const struct gdn__preference *preference, uint32_t *number_of)
 {
     const struct gdn_allocator *memory = &t->graph.memory;
     size_t count = t->graph.vertex_count;
-    struct gdn__map seen; /* Process -> 1 + number. */
-    gdn__map_init(&seen, memory);
     t->members = gdn__alloc(memory, count * sizeof *t->members);
     t->candidates = gdn__calloc(memory, count * sizeof *t->candidates);
     t->number = gdn__alloc(memory, count * sizeof *t->number);
     t->vertices = gdn__alloc(memory, count * sizeof *t->vertices);
     t->removed = gdn__alloc(memory, count * sizeof *t->removed);
     t->chosen = gdn__alloc(memory, count * sizeof *t->chosen);
-    enum gdn_err err = GDN_ERR_MEMORY;
-    if (t->members != NULL && t->candidates != NULL && t->number != NULL && t->vertices != NULL &&
-        t->removed != NULL && t->chosen != NULL) {
-        err = list_members(t, fold, &seen);
+    if (t->members == NULL || t->candidates == NULL || t->number == NULL || t->vertices == NULL ||
+        t->removed == NULL || t->chosen == NULL) {
+        return GDN_ERR_MEMORY;
     }
-    if (err == GDN_OK) {
-        gdn__preference_sort(preference, t->members, t->candidate_count);
-        gdn__preference_sort(preference, t->members + t->candidate_count,
-                             t->member_count - t->candidate_count);
-        for (size_t m = 0; err == GDN_OK && m < t->member_count; m++) {
-            struct gdn__key key = {t->members[m], 0};
-            if (!gdn__map_put(&seen, key, m + 1)) err = GDN_ERR_MEMORY;
-        }
-    }
-    if (err == GDN_OK) group_vertices(t, &seen);
-    gdn__map_fini(&seen);
-    return err;
+    list_members(t, fold, number_of);
+    gdn__preference_sort(preference, t->members, t->candidate_count);
+    gdn__preference_sort(preference, t->members + t->candidate_count,
+                         t->member_count - t->candidate_count);
+    for (size_t m = 0; m < t->member_count; m++) number_of[t->members[m]] = (uint32_t)m + 1;
+    group_vertices(t, number_of);
+    for (size_t m = 0; m < t->member_count; m++) number_of[t->members[m]] = 0;
+    return GDN_OK;
 }
 
 /* ---- Trying a set ---- */
@@ -175,6 +163,14 @@ static bool try_size(struct trial *t, size_t size)
         if (chosen_free(t)) return true;
     } while (next_set(t));
     return false;
+}
+
+/* In a core too large to try each: the one that the policy prefers, as every ring needs. */
+static bool try_preferred(struct trial *t)
+{
+    t->chosen_count = 1;
+    t->chosen[0] = 0;
+    return chosen_free(t);
 }
 
 /* With one victim found, how many others would have done, and the next best of them. */
@@ -314,6 +310,10 @@ static enum gdn_err choose(struct trial *t, struct gdn__choice *choice)
         count_alone(t, choice);
         return GDN_OK;
     }
+    if (!may_try_size(t, 1) && try_preferred(t)) {
+        choice->minimal = true;
+        return GDN_OK;
+    }
     bool done;
     enum gdn_err err = choose_by_cycles(t, choice, &done);
     if (err != GDN_OK || done) return err;
@@ -341,7 +341,7 @@ static enum gdn_err hand_out(const struct trial *t, struct gdn__choice *choice)
 
 enum gdn_err gdn__victims_choose(const struct gdn__fold *fold, const struct gdn__graph *stuck,
                                  const uint32_t *vertices, size_t count, uint32_t *place,
-                                 const struct gdn__preference *preference,
+                                 uint32_t *number_of, const struct gdn__preference *preference,
                                  struct gdn__choice *choice)
 {
     struct trial t = {0};
@@ -349,7 +349,7 @@ enum gdn_err gdn__victims_choose(const struct gdn__fold *fold, const struct gdn_
     enum gdn_err err = gdn__graph_part(stuck, vertices, count, place, &t.graph);
     if (err != GDN_OK) return err;
     err = gdn__reduction_init(&t.reduction, &t.graph);
-    if (err == GDN_OK) err = find_members(&t, fold, preference);
+    if (err == GDN_OK) err = find_members(&t, fold, preference, number_of);
     if (err == GDN_OK) err = choose(&t, choice);
     if (err == GDN_OK) err = hand_out(&t, choice);
 

@@ -3,7 +3,7 @@
  * without them. Removing a process satisfies the links to it and nothing else (RULES 1). A function
  * of the core and the policy alone, so that any number of detectors agree.
  *
- *     one that does alone      tried one after the other
+ *     one that does alone      tried one after the other; in a very large core, the preferred one
  *     all needs all-of         breaking cycles (breaker.h): up to GDN__BREAKER_EXACT_MAX members
  *                              the fewest, beyond a few
  *     others                   sets of two, three ... tried one after the other while that is
@@ -26,11 +26,12 @@ struct gdn__choice {
 };
 
 /* Choose for the cores whose vertices in the stuck graph these are. @p place as for
- * gdn__graph_part(). */
+ * gdn__graph_part(); @p number_of is scratch as well: by process, zeroes, and zeroes again on
+ * return. */
 GDN_MUST_USE enum gdn_err gdn__victims_choose(const struct gdn__fold *fold,
                                               const struct gdn__graph *stuck,
                                               const uint32_t *vertices, size_t count,
-                                              uint32_t *place,
+                                              uint32_t *place, uint32_t *number_of,
                                               const struct gdn__preference *preference,
                                               struct gdn__choice *choice);
 

@@ -105,6 +105,8 @@ static enum gdn_err find_cycle(struct gdn__core *core, struct gdn_deadlock *dead
     const struct gdn_allocator *memory = &core->graph.memory;
     size_t starts = 1 + CYCLE_WORK_MAX / core->ticket_count;
     if (starts > core->ticket_count) starts = core->ticket_count;
+    /* One edge out of each vertex: there is one cycle, whoever begins. */
+    if (gdn__graph_edge_count(&core->graph) == core->graph.vertex_count) starts = 1;
     uint32_t *distance = gdn__alloc(memory, core->graph.vertex_count * sizeof *distance);
     if (distance == NULL) return GDN_ERR_MEMORY;
 
