@@ -220,6 +220,23 @@ static void a_ring_is_a_closed_way_over_its_grid(void **state)
     }
 }
 
+static void a_picture_tells_units_and_branches(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct gdn__textbuf out = {0};
+    fixture_ring(&fixture, 2);
+    fixture.edges[0].units = 3;
+    fixture.edges[1].branch = true;
+    fixture.edges[1].holder_branch = 2;
+    fixture.edges[1].waiter_branch = 7;
+    gdn__render_dot(fixture_verdict(&fixture), &plain, &out);
+    assert_non_null(strstr(out.text, "[label=\"3 of acct/1\\n"));
+    assert_non_null(strstr(out.text, "\\nbrief hold, branch 2\\nasked by branch 7\""));
+    gdn__textbuf_fini(&out);
+    fixture_free(&fixture);
+}
+
 static void a_picture_has_the_colours_of_its_scheme(void **state)
 {
     (void)state;
@@ -310,6 +327,7 @@ int main(void)
         cmocka_unit_test(what_is_no_simple_ring_is_not_drawn),
         cmocka_unit_test(dot_shows_members_edges_victim_and_tail),
         cmocka_unit_test(a_ring_is_a_closed_way_over_its_grid),
+        cmocka_unit_test(a_picture_tells_units_and_branches),
         cmocka_unit_test(a_picture_has_the_colours_of_its_scheme),
         cmocka_unit_test(svg_is_drawn_by_dot),
         cmocka_unit_test(a_missing_dot_is_said),
