@@ -348,14 +348,26 @@ static void end_brief_holds(struct sim *sim)
     }
 }
 
-/* A node has lost another: what its processes held or waited for there is gone, and a wake may have
- * been lost on the way. */
+static bool has_granted(const struct truth_node *node, int process, int resource)
+{
+    for (int i = 0; i < node->ticket_count; i++) {
+        const struct truth_ticket *ticket = &node->tickets[i];
+        bool same = ticket->process == process && ticket->resource == resource;
+        if (same && ticket->granted) return true;
+    }
+    return false;
+}
+
+/* A node has lost another: what its processes held or waited for there is gone, but what a newer
+ * life has granted already, and a wake may have been lost on the way. */
 void sim_lost_peer(struct sim *sim, int node, int peer)
 {
     for (int i = 0; i < sim->driver_count; i++) {
         struct sim_driver *driver = &sim->drivers[i];
         if (driver->node != node) continue;
-        for (int r = peer; r < TRUTH_RESOURCES; r += sim->shape->nodes) driver->held[r] = 0;
+        for (int r = peer; r < TRUTH_RESOURCES; r += sim->shape->nodes) {
+            if (!has_granted(&sim->truth.nodes[node], driver->process, r)) driver->held[r] = 0;
+        }
         bool direct = driver->waiting && driver->wanted == TRUTH_DIRECT;
         if (direct) sim->must_end[driver->process] = true;
     }
