@@ -4,20 +4,6 @@
 #include "tests/fuzz/targets.h"
 #include <string.h>
 
-#define CHECKSUM_BYTES 8
-
-/* FNV-1a, 64 bits, of all bytes before it: else the fuzzer would never come behind it. */
-static void put_checksum_right(uint8_t *bytes, size_t length)
-{
-    uint64_t sum = UINT64_C(0xcbf29ce484222325);
-    for (size_t i = 0; i + CHECKSUM_BYTES < length; i++) {
-        sum = (sum ^ bytes[i]) * UINT64_C(0x100000001b3);
-    }
-    for (size_t i = 0; i < CHECKSUM_BYTES; i++) {
-        bytes[length - CHECKSUM_BYTES + i] = (uint8_t)(sum >> 8 * i);
-    }
-}
-
 /* Every cut has one encoding only. */
 static void expect_same_bytes(const gdn_cut *cut, const uint8_t *bytes, size_t length)
 {
@@ -36,7 +22,7 @@ void fuzz_cut(const uint8_t *bytes, size_t length)
     uint8_t *copy = malloc(length == 0 ? 1 : length); /* What reads beyond it is found. */
     FUZZ_MUST(copy != NULL);
     if (length > 0) memcpy(copy, bytes, length);
-    if (length >= CHECKSUM_BYTES) put_checksum_right(copy, length);
+    fuzz_put_checksum_right(copy, length);
     enum gdn_err err = gdn_cut_decode(NULL, copy, length, &cut, why, sizeof why);
     FUZZ_MUST(err == GDN_OK || err == GDN_ERR_FORMAT || err == GDN_ERR_VERSION ||
               err == GDN_ERR_CHECKSUM);

@@ -10,8 +10,7 @@
  *     PASS             quarters of a hundred milliseconds
  *     VERB             which, process, resource, and one more
  *     ANSWER           the peer acknowledges and has taken what it was sent, or greets again */
-#include "src/core/mem.h"
-#include "src/core/wire.h"
+#include "tests/fuzz/peers.h"
 #include "tests/fuzz/targets.h"
 #include <gordian/node.h>
 #include <gordian/verdict.h>
@@ -19,63 +18,22 @@
 
 enum step { NUMBERED, MORE, UNNUMBERED, RAW, TAKE, PASS, VERB, ANSWER };
 
-enum { NODE, DETECTOR, PEERS };
-
 #define SELF          UINT64_C(0xb2)
+#define NODE          UINT64_C(0xa1)
 #define STEPS_MAX     200 /* One input is not to last longer than a few milliseconds. */
 #define DETECTOR_NAME "dddddddddddddddddddddddddddddddd" /* The id of the vectors. */
-
-static const char *const peer_names[PEERS] = {"n1", DETECTOR_NAME};
-static const char *const endpoints[PEERS] = {"inproc://n1", "inproc://d"};
-static const uint64_t incarnations[PEERS] = {0xa1, 1};
-
-struct peer {
-    uint64_t sent;         /* Numbered records to the site. */
-    uint64_t arrived;      /* Number of its last record that was sent to this peer. */
-    uint64_t taken, bytes; /* Lock messages and payloads among them. */
-    uint32_t association;  /* Of its last frame. */
-};
 
 struct site {
     gdn_site *site;
     struct gdn_actions actions;
     int64_t now_us;
-    struct peer peers[PEERS];
-    const uint8_t *bytes;
-    size_t left;
+    struct fuzz_peers peers;
 };
-
-/* ---- Bytes ---- */
-
-static uint8_t next_byte(struct site *s)
-{
-    if (s->left == 0) return 0;
-    s->left--;
-    return *s->bytes++;
-}
-
-/* At most @p length bytes; *length says how many there are. */
-static const uint8_t *next_bytes(struct site *s, size_t *length)
-{
-    const uint8_t *bytes = s->bytes;
-    if (*length > s->left) *length = s->left;
-    s->bytes += *length;
-    s->left -= *length;
-    return bytes;
-}
-
-static struct gdn__buffer new_buffer(void)
-{
-    struct gdn_allocator memory = gdn__allocator_or_default(NULL);
-    struct gdn__buffer buffer;
-    gdn__buffer_init(&buffer, &memory);
-    return buffer;
-}
 
 /* ---- What the site sends ---- */
 
 /* A report is a cut that can be read again and judged. */
-static void check_report(const struct gdn__record *record)
+static void check_record(void *context, const struct gdn__record *record)
 {
     char why[256];
     gdn_round_id round;
@@ -83,6 +41,8 @@ static void check_report(const struct gdn__record *record)
     size_t length;
     gdn_cut *cut;
     gdn_verdict *verdict;
+    (void)context;
+    if (record->type != GDN__REPORT) return;
     FUZZ_MUST(gdn__get_report(record, &round, &bytes, &length));
     FUZZ_MUST(gdn_cut_decode(NULL, bytes, length, &cut, why, sizeof why) == GDN_OK);
     FUZZ_MUST(cut->node_count == 1);
@@ -93,159 +53,28 @@ static void check_report(const struct gdn__record *record)
     gdn_cut_free(cut);
 }
 
-static struct peer *peer_of(struct site *s, uint64_t incarnation)
-{
-    for (size_t p = 0; p < PEERS; p++) {
-        if (incarnations[p] == incarnation) return &s->peers[p];
-    }
-    return NULL;
-}
-
-static void check_frame(struct site *s, const struct gdn_frame *frame)
-{
-    struct gdn__header header;
-    struct gdn__record record;
-    struct gdn__reader in = gdn__reader_of(frame->bytes, frame->length);
-    FUZZ_MUST(gdn__get_header(&in, &header) == GDN_OK);
-    struct peer *peer = peer_of(s, header.destination);
-    uint64_t number = header.sequence;
-    if (peer != NULL && header.association != 0) peer->association = header.association;
-    while (gdn__next_record(&in, &record)) {
-        if (record.type == GDN__REPORT) check_report(&record);
-        if (number == 0 || peer == NULL || number++ != peer->arrived + 1) continue;
-        peer->arrived++;
-        if (record.type != GDN__LOCK && record.type != GDN__PAYLOAD) continue;
-        peer->taken++;
-        peer->bytes += record.length;
-    }
-    FUZZ_MUST(!in.failed);
-}
-
 static enum gdn_err step(struct site *s, struct gdn_event event)
 {
     event.now_us = s->now_us;
     enum gdn_err err = gdn_site_step(s->site, &event, &s->actions);
     if (event.type == GDN_EVENT_ITEM_TAKEN && err == GDN_OK) gdn_item_fini(&s->actions.item);
     if (event.type != GDN_EVENT_LINKS_READY) return err;
-    for (size_t i = 0; i < s->actions.frame_count; i++) check_frame(s, &s->actions.frames[i]);
+    for (size_t i = 0; i < s->actions.frame_count; i++) {
+        const struct gdn_frame *frame = &s->actions.frames[i];
+        fuzz_sent(&s->peers, frame->bytes, frame->length, check_record, NULL);
+    }
     return err;
 }
 
-/* ---- What comes in ---- */
-
-static void receive(struct site *s, size_t peer, const void *bytes, size_t length)
+static void receive(void *context, const struct fuzz_peer *from, const uint8_t *bytes,
+                    size_t length)
 {
     struct gdn_event event = {.type = GDN_EVENT_FRAME_RECEIVED};
-    uint8_t *copy = malloc(length == 0 ? 1 : length); /* What reads beyond it is found. */
-    FUZZ_MUST(copy != NULL);
-    if (length > 0) memcpy(copy, bytes, length);
-    event.as.frame.bytes = copy;
+    event.as.frame.bytes = bytes;
     event.as.frame.length = length;
-    event.as.frame.from = peer_names[peer];
-    enum gdn_err err = step(s, event);
+    event.as.frame.from = from->name;
+    enum gdn_err err = step(context, event);
     FUZZ_MUST(err != GDN_ERR_MISUSE && err != GDN_ERR_MEMORY);
-    free(copy);
-}
-
-static struct gdn__header header_of(const struct site *s, size_t peer, bool numbered)
-{
-    const struct peer *p = &s->peers[peer];
-    return (struct gdn__header){.source = incarnations[peer],
-                                .destination = SELF,
-                                .sequence = numbered ? p->sent + 1 : 0,
-                                .acknowledged = p->arrived,
-                                .taken = p->taken,
-                                .taken_bytes = p->bytes,
-                                .association = p->association,
-                                .count = 1};
-}
-
-static void greet(struct site *s, size_t peer)
-{
-    struct gdn__hello hello = {.role = peer == NODE ? GDN__ROLE_NODE : GDN__ROLE_DETECTOR,
-                               .nonce = 7};
-    struct gdn__header header = header_of(s, peer, false);
-    struct gdn__buffer out = new_buffer();
-    (void)snprintf(hello.name, sizeof hello.name, "%s", peer_names[peer]);
-    (void)snprintf(hello.endpoint, sizeof hello.endpoint, "%s", endpoints[peer]);
-    gdn__put_header(&out, &header);
-    size_t begun = gdn__begin_record(&out, GDN__HELLO);
-    gdn__put_hello(&out, &hello);
-    gdn__end_record(&out, begun);
-    receive(s, peer, out.bytes, out.length);
-    gdn__buffer_fini(&out);
-}
-
-static void open_channel(struct site *s, size_t peer)
-{
-    struct gdn__open open = {.silence_ms = 10000, .window = 16, .window_bytes = 4096};
-    struct gdn__header header = header_of(s, peer, true);
-    struct gdn__buffer out = new_buffer();
-    gdn__put_header(&out, &header);
-    size_t begun = gdn__begin_record(&out, GDN__OPEN);
-    gdn__put_open(&out, &open);
-    gdn__end_record(&out, begun);
-    receive(s, peer, out.bytes, out.length);
-    s->peers[peer].sent++;
-    gdn__buffer_fini(&out);
-}
-
-static void put_record(struct site *s, struct gdn__buffer *out, const enum gdn__record_type *types,
-                       size_t type_count)
-{
-    enum gdn__record_type type = types[next_byte(s) % type_count];
-    size_t length = next_byte(s);
-    const uint8_t *body = next_bytes(s, &length);
-    size_t begun = gdn__begin_record(out, type);
-    gdn__put_bytes(out, body, length);
-    gdn__end_record(out, begun);
-}
-
-static void send_numbered(struct site *s, size_t peer, size_t records)
-{
-    static const enum gdn__record_type types[] = {
-        GDN__LOCK,    GDN__MARKER, GDN__START,   GDN__COLLECT, GDN__ABANDON, GDN__ABORT,
-        GDN__PAYLOAD, GDN__OPEN,   GDN__SUSPECT, GDN__REPORT,  GDN__FAILED,  GDN__ABORTED};
-    struct gdn__header header = header_of(s, peer, true);
-    struct gdn__buffer out = new_buffer();
-    header.count = (uint32_t)records;
-    gdn__put_header(&out, &header);
-    for (size_t i = 0; i < records; i++) put_record(s, &out, types, 12);
-    receive(s, peer, out.bytes, out.length);
-    s->peers[peer].sent += records;
-    gdn__buffer_fini(&out);
-}
-
-static void send_unnumbered(struct site *s, size_t peer)
-{
-    static const enum gdn__record_type types[] = {GDN__HELLO, GDN__ACK, GDN__NACK, GDN__BYE};
-    struct gdn__header header = header_of(s, peer, false);
-    struct gdn__buffer out = new_buffer();
-    gdn__put_header(&out, &header);
-    put_record(s, &out, types, 4);
-    receive(s, peer, out.bytes, out.length);
-    gdn__buffer_fini(&out);
-}
-
-static void send_raw(struct site *s, size_t peer)
-{
-    size_t length = next_byte(s);
-    const uint8_t *bytes = next_bytes(s, &length);
-    receive(s, peer, bytes, length);
-}
-
-static void answer(struct site *s, size_t peer, bool again)
-{
-    if (again) {
-        greet(s, peer);
-        return;
-    }
-    struct gdn__header header = header_of(s, peer, false);
-    struct gdn__buffer out = new_buffer();
-    gdn__put_header(&out, &header);
-    gdn__end_record(&out, gdn__begin_record(&out, GDN__ACK));
-    receive(s, peer, out.bytes, out.length);
-    gdn__buffer_fini(&out);
 }
 
 /* ---- The application ---- */
@@ -288,7 +117,7 @@ static void wait_on(struct site *s, gdn_process_id process, gdn_resource_id reso
 static gdn_ticket ticket_of(uint8_t more)
 {
     gdn_ticket own = {gdn_node_named("n2"), SELF, 1u + more / 2};
-    gdn_ticket other = {gdn_node_named("n1"), incarnations[NODE], 256u + more / 2};
+    gdn_ticket other = {gdn_node_named("n1"), NODE, 256u + more / 2};
     return more % 2 == 0 ? own : other;
 }
 
@@ -347,10 +176,10 @@ static void wake(struct site *s, gdn_process_id process, uint8_t more)
 
 static void verb(struct site *s)
 {
-    uint8_t which = next_byte(s);
-    gdn_process_id process = {id_like(0x10, next_byte(s))};
-    gdn_resource_id resource = {id_like(0x20, next_byte(s))};
-    uint8_t more = next_byte(s);
+    uint8_t which = fuzz_byte(&s->peers.in);
+    gdn_process_id process = {id_like(0x10, fuzz_byte(&s->peers.in))};
+    gdn_resource_id resource = {id_like(0x20, fuzz_byte(&s->peers.in))};
+    uint8_t more = fuzz_byte(&s->peers.in);
     struct gdn_event drop = {.type = GDN_EVENT_ORPHANS_DROPPED};
     drop.as.peer = gdn_node_named("n1");
     switch (which % 12) {
@@ -401,31 +230,38 @@ static void take(struct site *s, size_t count)
 
 static void one_step(struct site *s)
 {
-    uint8_t what = next_byte(s);
+    static const enum gdn__record_type types[] = {
+        GDN__LOCK,    GDN__MARKER, GDN__START,   GDN__COLLECT, GDN__ABANDON, GDN__ABORT,
+        GDN__PAYLOAD, GDN__OPEN,   GDN__SUSPECT, GDN__REPORT,  GDN__FAILED,  GDN__ABORTED};
+    uint8_t what = fuzz_byte(&s->peers.in);
     size_t peer = what >> 3 & 1, count = (size_t)(what >> 4);
     switch ((enum step)(what & 7)) {
     case NUMBERED:
     case MORE:
-        send_numbered(s, peer, 1 + count % 4);
+        fuzz_send_numbered(&s->peers, peer, 1 + count % 4, types, 12);
         break;
     case UNNUMBERED:
-        send_unnumbered(s, peer);
+        fuzz_send_unnumbered(&s->peers, peer);
         break;
     case RAW:
-        send_raw(s, peer);
+        fuzz_send_raw(&s->peers, peer);
         break;
     case TAKE:
         take(s, 1 + count);
         break;
     case PASS:
-        s->now_us += 25000 * (int64_t)next_byte(s);
+        s->now_us += 25000 * (int64_t)fuzz_byte(&s->peers.in);
         (void)step(s, (struct gdn_event){.type = GDN_EVENT_TIME_PASSED});
         break;
     case VERB:
         verb(s);
         break;
     case ANSWER:
-        answer(s, peer, count % 2 != 0);
+        if (count % 2 != 0) {
+            fuzz_greet(&s->peers, peer);
+        } else {
+            fuzz_acknowledge(&s->peers, peer);
+        }
         break;
     }
     (void)step(s, (struct gdn_event){.type = GDN_EVENT_LINKS_READY});
@@ -455,17 +291,24 @@ void fuzz_frames(const uint8_t *bytes, size_t length)
                                        .window_bytes = 2048,
                                        .recording_max = 4096,
                                        .tickets_max = 64};
-    struct site s = {.site = gdn_site_new(&options), .now_us = 1, .bytes = bytes, .left = length};
+    struct fuzz_peer list[] = {
+        {.name = "n1", .endpoint = "inproc://n1", .incarnation = NODE, .role = GDN__ROLE_NODE},
+        {.name = DETECTOR_NAME,
+         .endpoint = "inproc://d",
+         .incarnation = 1,
+         .role = GDN__ROLE_DETECTOR}};
+    struct site s = {.site = gdn_site_new(&options), .now_us = 1};
+    s.peers = (struct fuzz_peers){list, 2, SELF, {bytes, length}, receive, &s};
     FUZZ_MUST(s.site != NULL);
-    for (size_t peer = 0; peer < PEERS; peer++) {
-        greet(&s, peer);
+    for (size_t peer = 0; peer < 2; peer++) {
+        fuzz_greet(&s.peers, peer);
         (void)step(&s, (struct gdn_event){.type = GDN_EVENT_LINKS_READY});
-        open_channel(&s, peer);
+        fuzz_open(&s.peers, peer);
         (void)step(&s, (struct gdn_event){.type = GDN_EVENT_LINKS_READY});
     }
     struct gdn_site_counters counters = gdn_site_counters(s.site);
     FUZZ_MUST(counters.peers_connected == 1 && counters.detectors_connected == 1);
-    for (size_t i = 0; i < STEPS_MAX && s.left > 0; i++) one_step(&s);
+    for (size_t i = 0; i < STEPS_MAX && s.peers.in.left > 0; i++) one_step(&s);
     inspect(&s);
     gdn_site_free(s.site);
 }

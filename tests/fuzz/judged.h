@@ -9,4 +9,7 @@
  * Graphviz on the DOT; compare it with itself; write it down as a document, and that again. */
 void fuzz_judge(gdn_cut *cut, uint8_t choice);
 
+/* The last eight bytes of a saved cut, if it has as many: else no fuzzer comes behind them. */
+void fuzz_put_checksum_right(uint8_t *bytes, size_t length);
+
 #endif

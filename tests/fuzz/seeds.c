@@ -8,6 +8,7 @@
 #include "tests/unit/ledger_fixture.h"
 #include "tests/unit/vectors.h"
 #include <glob.h>
+#include <gordian/site.h>
 
 #define BODY_MAX 255 /* A step's length is one byte. */
 
@@ -96,6 +97,54 @@ static void add_vectors(struct seeds *seeds)
     vectors_free(&vectors);
 }
 
+/* ---- Reports: of two nodes whose processes wait for each other ---- */
+
+static void wait_on(gdn_site *site, const char *process, struct gdn_need need)
+{
+    struct gdn_actions actions;
+    struct gdn_event event = {.type = GDN_EVENT_WAITED_ON, .now_us = 1};
+    event.as.waited_on = (struct gdn_wait){.process = P(process), .needs = &need, .count = 1};
+    assert_ok(gdn_site_step(site, &event, &actions));
+}
+
+static void put_report_of(struct gdn__buffer *out, uint8_t step, const char *name,
+                          uint64_t incarnation, const char *process, struct gdn_need need)
+{
+    struct gdn_site_options options = {
+        .name = name, .endpoint = "inproc://node", .incarnation = incarnation};
+    gdn_site *site = gdn_site_new(&options);
+    gdn_cut *cut;
+    uint8_t *bytes;
+    size_t length;
+    assert_non_null(site);
+    wait_on(site, process, need);
+    assert_ok(gdn_site_inspect(site, 1000, &cut));
+    assert_ok(gdn_cut_encode(cut, &bytes, &length));
+    gdn__put_u8(out, step);
+    gdn__put_u8(out, (uint8_t)length);
+    gdn__put_u8(out, (uint8_t)(length >> 8));
+    gdn__put_bytes(out, bytes, length);
+    free(bytes);
+    gdn_cut_free(cut);
+    gdn_site_free(site);
+}
+
+static void add_reports(struct seeds *seeds)
+{
+    static const uint8_t again[] = {6, 1, 9, 5, 20, 7, 15}; /* The next round, and its deadline. */
+    struct gdn_allocator memory = gdn__allocator_or_default(NULL);
+    struct gdn__buffer out;
+    gdn__buffer_init(&out, &memory);
+    gdn__put_u8(&out, 6); /* A round begins. */
+    put_report_of(&out, 0, "n1", 0xa1, "T1", gdn_need_process(P("T2")));
+    put_report_of(&out, 8, "n2", 0xb2, "T2", gdn_need_hold(P("T1"), R("r")));
+    add(seeds, "detector", "deadlock", out.bytes, out.length);
+    gdn__put_bytes(&out, again, sizeof again);
+    assert_false(out.failed);
+    add(seeds, "detector", "deadlock-again", out.bytes, out.length);
+    gdn__buffer_fini(&out);
+}
+
 /* ---- Documents, and the same as bytes ---- */
 
 static void add_as_cut(struct seeds *seeds, const char *name, const void *text, size_t length)
@@ -132,6 +181,7 @@ struct seeds seeds_read(void)
     for (size_t i = 0; i < found.gl_pathc; i++) add_document(&seeds, found.gl_pathv[i]);
     globfree(&found);
     add_vectors(&seeds);
+    add_reports(&seeds);
     return seeds;
 }
 
@@ -145,6 +195,7 @@ void seeds_free(struct seeds *seeds)
 void seeds_feed(const char *target, const uint8_t *bytes, size_t length)
 {
     if (strcmp(target, "frames") == 0) fuzz_frames(bytes, length);
+    if (strcmp(target, "detector") == 0) fuzz_detector(bytes, length);
     if (strcmp(target, "cut") == 0) fuzz_cut(bytes, length);
     if (strcmp(target, "document") == 0) fuzz_document(bytes, length);
 }

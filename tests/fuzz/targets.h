@@ -14,6 +14,9 @@
  * a peer and a detector (the steps: frames.c). */
 void fuzz_frames(const uint8_t *bytes, size_t length);
 
+/* The same at a whole detector whose nodes report whatever they like (detector.c). */
+void fuzz_detector(const uint8_t *bytes, size_t length);
+
 /* A saved cut whose checksum is put right: decoded, judged, shown, written down. */
 void fuzz_cut(const uint8_t *bytes, size_t length);
 
