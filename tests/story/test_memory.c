@@ -15,8 +15,8 @@
 #include <string.h>
 
 #define X          GDN_MODE_EXCLUSIVE
-#define TEXT_BYTES 8192
-#define LINES_MAX  128
+#define TEXT_BYTES 65536
+#define LINES_MAX  1024
 
 /* Something that happens while memory is short at A. */
 struct story {
@@ -166,6 +166,35 @@ static void letters_are_there(struct world *world)
     assert_int_equal(world_send(world, "B", "A", "short"), GDN_OK);
     assert_int_equal(world_send(world, "B", "A", text), GDN_OK);
     world_settle(world);
+}
+
+static void send_piece(struct world *world)
+{
+    static const char text[sizeof(struct gdn__arrival) - 64];
+    struct gdn_event event = {.type = GDN_EVENT_PAYLOAD_SENT};
+    event.as.payload.to = gdn_node_named("A");
+    event.as.payload.bytes = text;
+    event.as.payload.length = sizeof text;
+    say(world, "B", event);
+    world_settle(world);
+}
+
+/* How many pieces A's pool takes until it begins its next block. */
+static size_t fill_block(struct world *world)
+{
+    const gdn_site *site = world_site(world, "A");
+    const struct gdn__pool_block *filling = site->pool.filling;
+    size_t pieces = 0;
+    for (; site->pool.filling == filling; pieces++) send_piece(world);
+    return pieces;
+}
+
+/* The next notice needs a block of its own. */
+static void the_inbox_is_full(struct world *world)
+{
+    (void)fill_block(world);
+    size_t pieces = fill_block(world);
+    while (--pieces > 0) send_piece(world);
 }
 
 static void b_is_lost(struct world *world)
@@ -522,6 +551,7 @@ static void peers_come_and_go_whatever_the_memory(void **state)
     static const struct story stories[] = {
         {"goodbye", busy, b_says_goodbye, NULL},
         {"goodbye at once", nothing, b_says_goodbye, NULL},
+        {"goodbye to a full inbox", the_inbox_is_full, b_says_goodbye, NULL},
         {"restart", busy, b_restarts, NULL},
         {"restart, at the detector", busy, b_restarts, "D1"},
         {"silence", busy, both_are_silent, NULL},
