@@ -40,20 +40,6 @@ static void a_ring_over_three_nodes_is_found(void **state)
     forget(j);
 }
 
-/* Two ways to the same end are no cycle. */
-static void a_diamond_without_a_cycle_is_no_deadlock(void **state)
-{
-    (void)state;
-    assert_string_equal(
-        deadlocks_in(CUT(
-            AT("n1", RESOURCE("a", HELD("T2"), ASKED("T1", "1")) ", " RESOURCE(
-                         "b", HELD("T3"),
-                         ASKED("T1", "2")) ", " RESOURCE("c", HELD("T4"),
-                                                         ASKED_SHARED("T2", "3") ", " ASKED_SHARED(
-                                                             "T3", "4"))))),
-        "");
-}
-
 /* Who waits behind a deadlock must not be blamed, nor aborted, for it. */
 static void who_waits_behind_a_core_is_its_tail(void **state)
 {
@@ -83,14 +69,6 @@ static void two_deadlocks_stay_two_and_share_a_tail(void **state)
     assert_string_equal(tail_of(j, &j.verdict->deadlocks[0]), "T9");
     assert_string_equal(tail_of(j, &j.verdict->deadlocks[1]), "T9");
     forget(j);
-}
-
-/* A transaction that works at several nodes is stuck if one of its waits is. */
-static void one_stuck_wait_of_several_is_enough(void **state)
-{
-    (void)state;
-    const char *document = CUT(AT("n1", CROSSED ", " RESOURCE("c", HELD("T5"), ASKED("T1", "7"))));
-    assert_string_equal(deadlocks_in(document), "T1 T2");
 }
 
 static void a_wait_for_oneself_is_a_core_of_one(void **state)
@@ -333,19 +311,6 @@ static void only_the_irreducible_part_of_a_component_is_a_core(void **state)
 
 /* ---- RULES 12: branches ---- */
 
-/* T1's latch at n1 is given back as soon as its work at n1 goes on; it is its work at n2 that
- * waits for T2. */
-static void a_brief_hold_waits_for_the_branch_alone(void **state)
-{
-    (void)state;
-    assert_string_equal(
-        deadlocks_in(CUT(FULL("n1", RESOURCE("latch", BRIEF("T1", "n1"), ASKED("T2", "2")),
-                              WAITS("T2", "2", "latch", "n1"),
-                              "") ", " FULL("n2", RESOURCE("b", HELD("T2"), ASKED("T1", "1")),
-                                            WAITS("T1", "1", "b", "n2"), ""))),
-        "");
-}
-
 static void a_brief_hold_of_a_branch_that_waits_is_a_deadlock(void **state)
 {
     (void)state;
@@ -363,10 +328,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(two_that_wait_for_each_other_are_a_deadlock),
         cmocka_unit_test(a_ring_over_three_nodes_is_found),
-        cmocka_unit_test(a_diamond_without_a_cycle_is_no_deadlock),
         cmocka_unit_test(who_waits_behind_a_core_is_its_tail),
         cmocka_unit_test(two_deadlocks_stay_two_and_share_a_tail),
-        cmocka_unit_test(one_stuck_wait_of_several_is_enough),
         cmocka_unit_test(a_wait_for_oneself_is_a_core_of_one),
         cmocka_unit_test(the_witness_is_a_shortest_cycle),
         cmocka_unit_test(an_entry_waits_for_conflicting_entries_before_it),
@@ -383,7 +346,6 @@ int main(void)
         cmocka_unit_test(any_of_is_stuck_only_with_every_way_closed),
         cmocka_unit_test(at_least_two_of_three_is_stuck_with_two_closed),
         cmocka_unit_test(only_the_irreducible_part_of_a_component_is_a_core),
-        cmocka_unit_test(a_brief_hold_waits_for_the_branch_alone),
         cmocka_unit_test(a_brief_hold_of_a_branch_that_waits_is_a_deadlock),
     };
     return !!cmocka_run_group_tests(tests, NULL, NULL);
