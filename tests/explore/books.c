@@ -28,7 +28,7 @@ static const char *word(const struct books *books, int r)
 
 int books_send(struct books *books, int c)
 {
-    int message = books->sent[books->layout->channels[c].out]++;
+    int message = books->facts.sent[books->layout->channels[c].out]++;
     books->tokens &= ~layout_token(books->layout, c, message);
     return message;
 }
@@ -36,7 +36,7 @@ int books_send(struct books *books, int c)
 void books_take(struct books *books, int c, int message)
 {
     const struct layout_channel *channel = &books->layout->channels[c];
-    if (books->taken[channel->in]++ != message) {
+    if (books->facts.taken[channel->in]++ != message) {
         books_break(books, "message %d of %c is taken out of turn", message + 1,
                     'A' + channel->from);
     }
@@ -75,8 +75,8 @@ void books_record(struct books *books, int r)
     }
     round->phase = FACTS_CUT;
     round->tokens = books->tokens;
-    memcpy(round->sent, books->sent, sizeof round->sent);
-    memcpy(round->taken, books->taken, sizeof round->taken);
+    memcpy(round->sent, books->facts.sent, sizeof round->sent);
+    memcpy(round->taken, books->facts.taken, sizeof round->taken);
 }
 
 void books_marker(struct books *books, int r, int out)

@@ -10,7 +10,6 @@ struct books {
     const struct layout *layout;
     int node;
     struct facts facts;
-    uint8_t sent[LAYOUT_PEERS_MAX], came[LAYOUT_PEERS_MAX], taken[LAYOUT_PEERS_MAX]; /* By place. */
     uint8_t open, heard; /* Channels out and in that are open: a bit each, by place. */
     uint64_t tokens;
 };

@@ -25,6 +25,9 @@ struct explorer {
     int depth;
 };
 
+/* Large, and asked for what is under way when the core aborts. */
+static struct explorer explorer_now;
+
 static const struct facts *facts_of(const struct explorer *explorer, const struct level *level,
                                     int node)
 {
@@ -138,11 +141,11 @@ static void go(struct explorer *explorer, int action)
     *next = (struct level){.asleep = (level->asleep | level->tried) &
                                      ~explorer->layout->of_node[what->node]};
     memcpy(next->at, level->at, sizeof next->at);
+    level->action = (uint8_t)action;
     next->at[what->node] = histories_next(explorer->histories, level->at[what->node], action,
                                           item_for(explorer, level, what));
     level->todo &= ~bit;
     if (!explorer->options->plain) level->tried |= bit;
-    level->action = (uint8_t)action;
     explorer->depth++;
 }
 
@@ -171,31 +174,37 @@ static int lowest(uint64_t set)
     return __builtin_ctzll(set);
 }
 
+int explorer_under_way(uint8_t *schedule)
+{
+    for (int d = 0; d <= explorer_now.depth; d++) schedule[d] = explorer_now.levels[d].action;
+    return explorer_now.depth + 1;
+}
+
 void explorer_run(const struct layout *layout, const struct explorer_options *options,
                   struct explorer_found *found)
 {
-    static struct explorer explorer;
     memset(found, 0, sizeof *found);
-    explorer = (struct explorer){.layout = layout, .options = options, .found = found};
-    explorer.histories = histories_new(layout);
+    struct explorer *explorer = &explorer_now;
+    *explorer = (struct explorer){.layout = layout, .options = options, .found = found};
+    explorer->histories = histories_new(layout);
     for (int a = 0; a < layout->action_count; a++) {
         const struct layout_action *action = &layout->actions[a];
-        if (action->kind == LAYOUT_ARRIVE) explorer.arrivals[action->channel] = UINT64_C(1) << a;
+        if (action->kind == LAYOUT_ARRIVE) explorer->arrivals[action->channel] = UINT64_C(1) << a;
     }
     for (int n = 0; n < layout->plan.nodes; n++) {
-        explorer.levels[0].at[n] = histories_root(explorer.histories, n);
+        explorer->levels[0].at[n] = histories_root(explorer->histories, n);
     }
-    for (int n = 0; n < layout->plan.nodes && !found->broken; n++) arrive_at_state(&explorer, n);
-    while (!found->broken && explorer.depth >= 0) {
-        struct level *level = &explorer.levels[explorer.depth];
+    for (int n = 0; n < layout->plan.nodes && !found->broken; n++) arrive_at_state(explorer, n);
+    while (!found->broken && explorer->depth >= 0) {
+        struct level *level = &explorer->levels[explorer->depth];
         if (level->todo == 0) {
-            explorer.depth--;
+            explorer->depth--;
             continue;
         }
         int action = lowest(level->todo);
-        go(&explorer, action);
-        arrive_at_state(&explorer, layout->actions[action].node);
+        go(explorer, action);
+        arrive_at_state(explorer, layout->actions[action].node);
     }
-    found->histories = histories_count(explorer.histories);
-    histories_free(explorer.histories);
+    found->histories = histories_count(explorer->histories);
+    histories_free(explorer->histories);
 }

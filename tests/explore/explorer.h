@@ -45,4 +45,8 @@ struct explorer_found {
 void explorer_run(const struct layout *layout, const struct explorer_options *options,
                   struct explorer_found *found);
 
+/* The actions up to the one that is being tried; how many. For whoever is called when that ends the
+ * program. */
+int explorer_under_way(uint8_t *schedule);
+
 #endif

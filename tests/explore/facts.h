@@ -23,8 +23,9 @@ struct facts {
     uint64_t enabled; /* What the node can do by itself: all but arrivals. */
     uint32_t items[LAYOUT_PEERS_MAX][LAYOUT_ITEMS_MAX]; /* Ever sent, by place. */
     uint8_t item_count[LAYOUT_PEERS_MAX];
-    uint8_t arrived[LAYOUT_PEERS_MAX];     /* Items, by place. */
-    uint8_t orders[LAYOUT_INITIATORS_MAX]; /* Heard of each initiator. */
+    uint8_t arrived[LAYOUT_PEERS_MAX];                       /* Items, by place. */
+    uint8_t sent[LAYOUT_PEERS_MAX], taken[LAYOUT_PEERS_MAX]; /* Messages, by place. */
+    uint8_t orders[LAYOUT_INITIATORS_MAX];                   /* Heard of each initiator. */
     struct facts_round rounds[LAYOUT_ROUNDS_MAX];
     char broken[96]; /* What the node itself did wrong; "": nothing. */
 };

@@ -156,11 +156,27 @@ static bool judge_round(const struct layout *layout, const struct facts *const *
     return judge_tokens(layout, facts, r, why, bytes);
 }
 
+/* Rounds keep nothing from anybody: what there was to send has been sent, and taken. */
+static bool judge_traffic(const struct layout *layout, const struct facts *const *facts, char *why,
+                          size_t bytes)
+{
+    for (int c = 0; c < layout->channel_count; c++) {
+        const struct layout_channel *channel = &layout->channels[c];
+        int sent = facts[channel->from]->sent[channel->out];
+        int taken = facts[channel->to]->taken[channel->in];
+        if (sent == layout->plan.messages && taken == sent) continue;
+        (void)snprintf(why, bytes, "in the end %d of %d messages %c>%c were sent and %d taken",
+                       sent, layout->plan.messages, 'A' + channel->from, 'A' + channel->to, taken);
+        return false;
+    }
+    return true;
+}
+
 bool judge_execution(const struct layout *layout, const struct facts *const *facts,
                      struct judge_counts *counts, char *why, size_t why_bytes)
 {
     for (int r = 0; r < layout->round_count; r++) {
         if (!judge_round(layout, facts, r, counts, why, why_bytes)) return false;
     }
-    return true;
+    return judge_traffic(layout, facts, why, why_bytes);
 }

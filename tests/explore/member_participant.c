@@ -116,7 +116,7 @@ static void send_marker(struct member *member, int r, uint32_t to)
     int out = layout->channels[c].out;
     uint32_t marker = item_of(MARKER, (uint32_t)r);
     bool holds_it = fault_of(member) == LAYOUT_MARKER_LATE && member->held[out] == 0 &&
-                    member->books.sent[out] < layout->plan.messages;
+                    member->books.facts.sent[out] < layout->plan.messages;
     books_marker(&member->books, r, out);
     if (holds_it) member->held[out] = marker;
     if (!holds_it) books_emit(&member->books, out, marker);
@@ -311,7 +311,7 @@ static bool can(const struct member *member, const struct layout_action *action)
     bool is_open = (books->open >> out & 1) != 0;
     switch (action->kind) {
     case LAYOUT_SEND:
-        return is_open && books->sent[out] < layout->plan.messages;
+        return is_open && books->facts.sent[out] < layout->plan.messages;
     case LAYOUT_OPEN:
         return !is_open;
     case LAYOUT_TAKE:

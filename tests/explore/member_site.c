@@ -316,7 +316,7 @@ static bool can(const struct member *member, const struct layout_action *action)
     const struct layout_channel *channel = &layout->channels[action->channel];
     switch (action->kind) {
     case LAYOUT_SEND:
-        return member->books.sent[channel->out] < layout->plan.messages &&
+        return member->books.facts.sent[channel->out] < layout->plan.messages &&
                can_send(member, channel->to);
     case LAYOUT_OPEN:
         return (member->books.open >> channel->out & 1) == 0;

@@ -60,7 +60,7 @@ const struct layout_plan plans[] = {
        channels. */
     {"site-pair-1", 2, MESH, 1, BY_A, .interleavings = 60, .sites = true},
     {"site-pair-1-all", 2, MESH, 1, "start D1/1 AB", .interleavings = 379, .sites = true},
-    {"site-pair-2", 2, MESH, 2, BY_A, .interleavings = 8151, .sites = true, .night = true},
+    {"site-pair-2", 2, MESH, 2, BY_A, .interleavings = 8151, .sites = true},
     {"site-line3-1", 3, LINE, 1, BY_A, .interleavings = 32406, .sites = true, .night = true},
     {"site-pair-1-two", 2, MESH, 1, BY_TWO, .interleavings = 857, .sites = true},
     {"site-mesh3-0-two", 3, MESH, 0, BY_TWO, .interleavings = 594, .sites = true},

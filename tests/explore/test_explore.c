@@ -9,6 +9,7 @@
 #include "tests/explore/plans.h"
 #include "tests/explore/replay.h"
 #include <cmocka.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,35 +65,53 @@ static bool narrate(const struct layout *layout, const uint8_t *schedule, int le
     return holds;
 }
 
-static void explain(const struct layout *layout, const struct explorer_found *found)
+static void say_replay(const struct layout *layout, const uint8_t *schedule, int length)
 {
     char word[24];
-    print_error("system %s breaks after %llu interleavings\nnot true: %s\n", layout->plan.name,
-                (unsigned long long)found->interleavings, found->why);
-    (void)fflush(NULL);
-    (void)narrate(layout, found->schedule, found->length);
     print_error("replay: make explore SYSTEM=%s SCHEDULE='", layout->plan.name);
-    for (int k = 0; k < found->length; k++) {
-        print_error("%s%s", k == 0 ? "" : ", ", layout_word(layout, found->schedule[k], word));
+    for (int k = 0; k < length; k++) {
+        print_error("%s%s", k == 0 ? "" : ", ", layout_word(layout, schedule[k], word));
     }
     print_error("'\n");
 }
 
+static void explain(const struct layout *layout, const struct explorer_found *found)
+{
+    print_error("system %s breaks after %llu interleavings\nnot true: %s\n", layout->plan.name,
+                (unsigned long long)found->interleavings, found->why);
+    (void)fflush(NULL);
+    (void)narrate(layout, found->schedule, found->length);
+    say_replay(layout, found->schedule, found->length);
+}
+
 /* ---- The systems ---- */
+
+static struct layout explored; /* Under way. */
+
+/* An assertion inside the core: say where that was. */
+static void on_abort(int number)
+{
+    uint8_t schedule[EXPLORER_LENGTH_MAX];
+    (void)signal(number, SIG_DFL);
+    print_error("system %s aborts\n", explored.plan.name);
+    say_replay(&explored, schedule, explorer_under_way(schedule));
+    (void)raise(number);
+}
 
 static bool explore(const struct layout_plan *plan)
 {
-    static struct layout layout;
     static struct explorer_found found;
     struct explorer_options options = {.again_every = AGAIN_EVERY};
     double began = seconds();
-    layout_make(&layout, plan);
-    explorer_run(&layout, &options, &found);
+    layout_make(&explored, plan);
+    (void)signal(SIGABRT, on_abort);
+    explorer_run(&explored, &options, &found);
+    (void)signal(SIGABRT, SIG_DFL);
     if (found.broken) {
-        explain(&layout, &found);
+        explain(&explored, &found);
         return false;
     }
-    say_line(&layout, &found, seconds() - began);
+    say_line(&explored, &found, seconds() - began);
     if (found.interleavings == plan->interleavings) return true;
     print_error("system %s has %llu interleavings, not %llu as it had\n", plan->name,
                 (unsigned long long)found.interleavings, (unsigned long long)plan->interleavings);
