@@ -165,7 +165,10 @@ enum gdn_err gdn__mesh_dial(gdn__mesh *mesh, const char *name, const char *endpo
     }
     enum gdn_err err = gdn__mesh_link_to(mesh, endpoint, &link);
     if (err != GDN_OK) return err;
-    if (name == NULL && find_nameless(mesh, link, role) != 0) return GDN_OK;
+    if (name == NULL && (number = find_nameless(mesh, link, role)) != 0) {
+        want_known(mesh, mesh->peers[number], now_us);
+        return GDN_OK;
+    }
     return dial(mesh, name, link, role, now_us, &number);
 }
 
@@ -174,11 +177,13 @@ enum gdn_err gdn__mesh_dial(gdn__mesh *mesh, const char *name, const char *endpo
 /* Its next incarnation answers at the same place. */
 void gdn__mesh_dial_again(gdn__mesh *mesh, struct gdn__peer *gone, int64_t now_us)
 {
-    uint32_t number;
     const char *name = gone->role == GDN__ROLE_DETECTOR ? NULL : gone->name;
-    bool dialled = name == NULL ? find_nameless(mesh, gone->link, gone->role) != 0
-                                : gdn__mesh_find(mesh, gone->id) != 0;
-    if (dialled) return;
+    uint32_t number =
+        name == NULL ? find_nameless(mesh, gone->link, gone->role) : gdn__mesh_find(mesh, gone->id);
+    if (number != 0) { /* Perhaps one that will not last either. */
+        want_known(mesh, mesh->peers[number], now_us);
+        return;
+    }
     gdn__link_remove(&gone->in_lost); /* Its own row is not the one to be used again. */
     enum gdn_err err = dial(mesh, name, gone->link, gone->role, now_us, &number);
     gdn__link_insert(&mesh->lost, &gone->in_lost);

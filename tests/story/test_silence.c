@@ -205,6 +205,33 @@ static void a_round_across_a_loss_fails_by_name(void **state)
     expect_complete_round(world);
 }
 
+/* Late words of two dead lives of a detector reach A, one after the other, and A believes either
+ * for a while. When it has given both up it dials the living one. */
+static void late_words_of_dead_detectors_do_not_keep_the_living_one_away(void **state)
+{
+    (void)state;
+    struct world *world = world_new();
+    world_add_node(world, "A", &(struct world_options){.silence_ms = 200});
+    world_add_detector(world, "D1");
+    world_dial(world, "A", "D1");
+    world_hold(world, "D1", "A");
+    for (int life = 0; life < 2; life++) {
+        assert_true(world_deliver_from(world, "A", "D1")); /* One HELLO, and it answers. */
+        world_remove(world, "D1", false);
+        world_add_detector(world, "D1");
+        world_hold(world, "A", "D1");
+        world_pass_ms(world, life == 0 ? 30 : 1); /* A says HELLO to its next life. */
+        world_release(world, "A", "D1");
+    }
+    world_release(world, "D1", "A");
+    world_pass_ms(world, 5000);
+    assert_int_equal(gdn_site_counters(world_site(world, "A")).detectors_connected, 1);
+    uint64_t round = world_start(world, "D1");
+    world_pass_ms(world, 100);
+    assert_int_equal(world_reports(world, "D1", round), 1);
+    world_free(world);
+}
+
 /* ---- Windows ---- */
 
 /* The smaller of both sides' windows counts, in bytes too, and what is taken makes room. */
@@ -241,6 +268,7 @@ int main(void)
         STORY(who_comes_back_has_lost_its_locks_on_both_sides),
         STORY(what_was_on_its_way_stays_lost),
         STORY(a_round_across_a_loss_fails_by_name),
+        cmocka_unit_test(late_words_of_dead_detectors_do_not_keep_the_living_one_away),
         cmocka_unit_test(a_window_in_bytes_is_the_receivers_room),
     };
     return !!cmocka_run_group_tests(tests, NULL, NULL);
