@@ -41,16 +41,22 @@ static int64_t earlier(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
+static int64_t wanted_at(const gdn_node *node)
+{
+    return earlier(node->deadline_us, earlier(node->tail_us, node->return_us));
+}
+
 /* Only ever earlier: one that rings too early is set again by the engine. */
 void gdn__node_set_timer(gdn_node *node)
 {
-    int64_t wanted_us = earlier(node->deadline_us, earlier(node->tail_us, node->return_us));
+    int64_t wanted_us = wanted_at(node);
     if (wanted_us >= node->timer_us) return;
     int64_t at_us = wanted_us > 0 ? wanted_us : 1; /* 0 would turn it off. */
     struct itimerspec at = {
         .it_value = {.tv_sec = at_us / 1000000, .tv_nsec = at_us % 1000000 * 1000}};
     if (timerfd_settime(node->timer_fd, TFD_TIMER_ABSTIME, &at, NULL) == 0) {
         node->timer_us = wanted_us;
+        node->rung = false; /* Setting it stops its ringing. */
     }
 }
 
@@ -80,25 +86,38 @@ static void take_inbox_back(gdn_node *node)
     node->return_us = INT64_MAX;
 }
 
-/* Without the mutex, until there is something to do. */
-static void sleep_until_woken(gdn_node *node)
+/* Without the mutex, until something wakes it. True: something else than the timer has. */
+static bool sleep_until_woken(gdn_node *node)
 {
     struct epoll_event events[3];
+    bool woken = false;
     node->awake = false;
     gdn__node_set_timer(node);
+    if (node->rung) gdn__lower(node->timer_fd);
+    node->rung = false;
     gdn__node_unlock(node);
     int count = epoll_wait(node->engine_fd, events, 3, -1);
     gdn__node_lock(node);
     node->awake = true;
     for (int i = 0; i < count; i++) {
         int fd = events[i].data.fd;
-        if (fd == node->kick_fd) gdn__lower(fd);
         if (fd == node->timer_fd) {
-            gdn__lower(fd);
+            node->rung = true;
             node->timer_us = INT64_MAX;
+        } else {
+            woken = true;
         }
+        if (fd == node->kick_fd) gdn__lower(fd);
     }
     node->kicked = false;
+    return woken;
+}
+
+/* Mostly the timer finds that others have done already what it was set for. */
+static void sleep_until_needed(gdn_node *node)
+{
+    bool needed = false;
+    while (!needed) needed = sleep_until_woken(node) || wanted_at(node) <= gdn__node_now(node);
 }
 
 static void let_others_in(gdn_node *node)
@@ -131,7 +150,7 @@ void *gdn__engine_run(void *opened)
         if (turn(node)) {
             let_others_in(node);
         } else if (!node->closing) {
-            sleep_until_woken(node);
+            sleep_until_needed(node);
         }
     }
     gdn__node_send(node); /* Goodbyes. */

@@ -64,6 +64,7 @@ struct gdn_node {
     bool closing;            /* The engine goes home. */
     bool awake;              /* The engine is: it sends what waits before it sleeps. */
     bool kicked;             /* kick_fd has been written. */
+    bool rung;               /* timer_fd has rung, and was not read. */
     bool watched;            /* A thread that waits watches the inbox ... */
     bool wants_items;        /* ... and is a taker. */
     bool shown;              /* The host has asked for items_fd. */
