@@ -379,6 +379,7 @@ enum gdn_effect_type {
     GDN_EFFECT_WOKEN    /**< The last need of a direct wait was met. */
 };
 
+/** What follows the type is set unless it is NONE. */
 struct gdn_effect {
     enum gdn_effect_type type;
     struct gdn_ticket_ref ticket;

@@ -18,11 +18,12 @@ static void tell_of_ticket(struct gdn_effect *effect, enum gdn_effect_type type,
                            const struct gdn__ticket *ticket)
 {
     effect->type = type;
-    effect->ticket.number = ticket->number;
+    effect->ticket = (struct gdn_ticket_ref){0, ticket->number};
     effect->process = ticket->account->process->id;
     effect->resource = ticket->resource;
     effect->mode = ticket->mode;
     effect->flags = ticket->flags;
+    effect->units = 0;
     effect->cookie = ticket->cookie;
 }
 
@@ -58,6 +59,7 @@ static void tell_of_request(uint32_t peer, const struct gdn_message *message, ui
     effect->mode = message->mode;
     effect->flags = message->flags;
     effect->units = units;
+    effect->cookie = 0;
 }
 
 static bool can_be_queued(const struct gdn_ledger *ledger, const struct gdn_message *message)
@@ -211,28 +213,21 @@ enum gdn_err gdn_ledger_apply(gdn_ledger *ledger, uint32_t peer, const struct gd
                               int64_t now_us, struct gdn_effect *effect)
 {
     if (peer == 0 && message->verb != GDN_VERB_WAKE) return GDN_ERR_MISUSE;
-    struct gdn_effect told = {.type = GDN_EFFECT_NONE};
-    enum gdn_err err = GDN_ERR_FORMAT;
+    effect->type = GDN_EFFECT_NONE;
+    effect->has_reply = false;
     switch (message->verb) {
     case GDN_VERB_REQUEST:
-        err = apply_request(ledger, peer, message, now_us, &told);
-        break;
+        return apply_request(ledger, peer, message, now_us, effect);
     case GDN_VERB_GRANT:
-        err = apply_grant(ledger, peer, message, &told);
-        break;
+        return apply_grant(ledger, peer, message, effect);
     case GDN_VERB_RELEASE:
-        err = apply_finish(ledger, peer, message, &ledger->counters.releases);
-        break;
+        return apply_finish(ledger, peer, message, &ledger->counters.releases);
     case GDN_VERB_CANCEL:
-        err = apply_finish(ledger, peer, message, &ledger->counters.cancels);
-        break;
+        return apply_finish(ledger, peer, message, &ledger->counters.cancels);
     case GDN_VERB_END:
-        err = apply_end(ledger, peer, message);
-        break;
+        return apply_end(ledger, peer, message);
     case GDN_VERB_WAKE:
-        err = apply_wake(ledger, peer, message, &told);
-        break;
+        return apply_wake(ledger, peer, message, effect);
     }
-    if (err == GDN_OK) *effect = told;
-    return err;
+    return GDN_ERR_FORMAT;
 }

@@ -15,11 +15,22 @@ bool gdn__site_take_is_timed(const gdn_site *site)
     return site->inbox.first == NULL || site->inbox.first->type != GDN__ARRIVAL_PAYLOAD;
 }
 
-/* In place: items are long, and every message is one. */
+/* In place and field by field: items are long, and every message is one. */
 static void begin_item(gdn_site *site, uint32_t number, enum gdn_item_type type,
                        struct gdn_item *item)
 {
-    *item = (struct gdn_item){.type = type};
+    item->type = type;
+    item->ticket = (gdn_ticket){.number = 0};
+    item->process = (gdn_process_id){.id = {{0}}};
+    item->resource = (gdn_resource_id){.id = {{0}}};
+    item->cookie = 0;
+    item->deadlock = (gdn_id){{0}};
+    item->mode = item->flags = 0;
+    item->units = 0;
+    item->lost = false;
+    item->bytes = NULL;
+    item->length = 0;
+    item->allocator = (struct gdn_allocator){.resize = NULL};
     if (number == 0) {
         item->peer = site->self;
         item->peer_name = site->name;

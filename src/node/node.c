@@ -92,15 +92,15 @@ static bool is_timed(enum gdn_event_type type)
 }
 
 /* One verb: lock, step, send, unlock. */
-static enum gdn_err verb(gdn_node *node, struct gdn_event event, struct gdn_actions *actions)
+static enum gdn_err verb(gdn_node *node, struct gdn_event *event, struct gdn_actions *actions)
 {
     if (gdn__node_is_forked(node)) return GDN_ERR_FORKED;
     gdn__node_lock(node);
-    bool timed = is_timed(event.type) || gdn__node_is_impatient(node);
-    event.now_us = timed ? gdn__node_now(node) : gdn__node_now_about(node);
-    enum gdn_err err = gdn__node_step(node, &event, actions);
+    bool timed = is_timed(event->type) || gdn__node_is_impatient(node);
+    event->now_us = timed ? gdn__node_now(node) : gdn__node_now_about(node);
+    enum gdn_err err = gdn__node_step(node, event, actions);
     gdn__node_show_items(node, actions->items_waiting);
-    gdn__node_finish_turn(node, actions, event.now_us);
+    gdn__node_finish_turn(node, actions, event->now_us);
     if (err == GDN_ERR_FULL) gdn__node_send_rest(node); /* Else there is nothing to make room. */
     gdn__node_unlock(node);
     return err;
@@ -227,7 +227,7 @@ static enum gdn_err dial(gdn_node *node, const char *name, const char *endpoint,
     event.as.dial.detector = detector;
     enum gdn_err err = gdn__endpoint_check(endpoint, &node->wires.rules, why, why_bytes);
     if (err != GDN_OK) return err;
-    err = verb(node, event, &actions);
+    err = verb(node, &event, &actions);
     return err == GDN_OK ? err : gdn__explain(err, why, why_bytes, "%s", gdn_err_text(err));
 }
 
@@ -428,7 +428,7 @@ enum gdn_err gdn_request(gdn_node *node, gdn_node_id home, const struct gdn_requ
     struct gdn_event event = {.type = GDN_EVENT_REQUESTED};
     event.as.requested.home = home;
     event.as.requested.request = request;
-    enum gdn_err err = verb(node, event, &actions);
+    enum gdn_err err = verb(node, &event, &actions);
     if (err == GDN_OK) *ticket = actions.ticket;
     return err;
 }
@@ -447,7 +447,7 @@ enum gdn_err gdn_release(gdn_node *node, gdn_process_id process, gdn_resource_id
     struct gdn_event event = {.type = GDN_EVENT_RELEASED};
     event.as.lock.process = process;
     event.as.lock.resource = resource;
-    return verb(node, event, &actions);
+    return verb(node, &event, &actions);
 }
 
 enum gdn_err gdn_end(gdn_node *node, gdn_process_id process)
@@ -455,7 +455,7 @@ enum gdn_err gdn_end(gdn_node *node, gdn_process_id process)
     struct gdn_actions actions;
     struct gdn_event event = {.type = GDN_EVENT_ENDED};
     event.as.lock.process = process;
-    return verb(node, event, &actions);
+    return verb(node, &event, &actions);
 }
 
 static enum gdn_err ticket_verb(gdn_node *node, enum gdn_event_type type, gdn_ticket ticket)
@@ -463,7 +463,7 @@ static enum gdn_err ticket_verb(gdn_node *node, enum gdn_event_type type, gdn_ti
     struct gdn_actions actions;
     struct gdn_event event = {.type = type};
     event.as.ticket = ticket;
-    return verb(node, event, &actions);
+    return verb(node, &event, &actions);
 }
 
 enum gdn_err gdn_cancel(gdn_node *node, gdn_ticket ticket)
@@ -487,7 +487,7 @@ enum gdn_err gdn_requeue(gdn_node *node, gdn_ticket ticket, gdn_ticket before)
     struct gdn_event event = {.type = GDN_EVENT_REQUEUED};
     event.as.requeued.ticket = ticket;
     event.as.requeued.before = before;
-    return verb(node, event, &actions);
+    return verb(node, &event, &actions);
 }
 
 enum gdn_err gdn_set_unordered(gdn_node *node, gdn_resource_id resource, bool unordered)
@@ -496,7 +496,7 @@ enum gdn_err gdn_set_unordered(gdn_node *node, gdn_resource_id resource, bool un
     struct gdn_event event = {.type = GDN_EVENT_UNORDERED};
     event.as.unordered.resource = resource;
     event.as.unordered.on = unordered;
-    return verb(node, event, &actions);
+    return verb(node, &event, &actions);
 }
 
 enum gdn_err gdn_set_capacity(gdn_node *node, gdn_resource_id resource, uint32_t capacity)
@@ -505,7 +505,7 @@ enum gdn_err gdn_set_capacity(gdn_node *node, gdn_resource_id resource, uint32_t
     struct gdn_event event = {.type = GDN_EVENT_CAPACITY_SET};
     event.as.capacity.resource = resource;
     event.as.capacity.units = capacity;
-    return verb(node, event, &actions);
+    return verb(node, &event, &actions);
 }
 
 enum gdn_err gdn_drop_orphans(gdn_node *node, gdn_node_id peer)
@@ -513,7 +513,7 @@ enum gdn_err gdn_drop_orphans(gdn_node *node, gdn_node_id peer)
     struct gdn_actions actions;
     struct gdn_event event = {.type = GDN_EVENT_ORPHANS_DROPPED};
     event.as.peer = peer;
-    return verb(node, event, &actions);
+    return verb(node, &event, &actions);
 }
 
 enum gdn_err gdn_describe(gdn_node *node, gdn_process_id process,
@@ -523,7 +523,7 @@ enum gdn_err gdn_describe(gdn_node *node, gdn_process_id process,
     struct gdn_event event = {.type = GDN_EVENT_DESCRIBED};
     event.as.described.process = process;
     event.as.described.info = info;
-    return verb(node, event, &actions);
+    return verb(node, &event, &actions);
 }
 
 enum gdn_err gdn_wait_on(gdn_node *node, const struct gdn_wait *wait, gdn_ticket *ticket)
@@ -531,7 +531,7 @@ enum gdn_err gdn_wait_on(gdn_node *node, const struct gdn_wait *wait, gdn_ticket
     struct gdn_actions actions;
     struct gdn_event event = {.type = GDN_EVENT_WAITED_ON};
     event.as.waited_on = *wait;
-    enum gdn_err err = verb(node, event, &actions);
+    enum gdn_err err = verb(node, &event, &actions);
     if (err == GDN_OK) *ticket = actions.ticket;
     return err;
 }
@@ -543,7 +543,7 @@ enum gdn_err gdn_wake(gdn_node *node, gdn_ticket ticket, gdn_process_id process,
     event.as.woken.ticket = ticket;
     event.as.woken.process = process;
     event.as.woken.by = by;
-    return verb(node, event, &actions);
+    return verb(node, &event, &actions);
 }
 
 enum gdn_err gdn_send(gdn_node *node, gdn_node_id peer, const void *bytes, size_t length)
@@ -553,7 +553,7 @@ enum gdn_err gdn_send(gdn_node *node, gdn_node_id peer, const void *bytes, size_
     event.as.payload.to = peer;
     event.as.payload.bytes = bytes;
     event.as.payload.length = length;
-    return verb(node, event, &actions);
+    return verb(node, &event, &actions);
 }
 
 enum gdn_err gdn_next(gdn_node *node, gdn_resource_id resource, gdn_ticket *ticket)
