@@ -83,8 +83,3 @@ struct gdn__agenda_entry *gdn__agenda_first(const struct gdn__agenda *agenda)
 {
     return agenda->count == 0 ? NULL : agenda->heap[1];
 }
-
-int64_t gdn__agenda_deadline(const struct gdn__agenda *agenda)
-{
-    return agenda->count == 0 ? INT64_MAX : agenda->heap[1]->due_us;
-}

@@ -32,6 +32,9 @@ void gdn__agenda_set(struct gdn__agenda *agenda, struct gdn__agenda_entry *entry
 /* The entry that is due first; NULL when there is none. */
 struct gdn__agenda_entry *gdn__agenda_first(const struct gdn__agenda *agenda);
 /* When it is due, or INT64_MAX. */
-int64_t gdn__agenda_deadline(const struct gdn__agenda *agenda);
+static inline int64_t gdn__agenda_deadline(const struct gdn__agenda *agenda)
+{
+    return agenda->count == 0 ? INT64_MAX : agenda->heap[1]->due_us;
+}
 
 #endif

@@ -42,29 +42,12 @@ void gdn__put_text(struct gdn__buffer *buffer, const char *text)
     gdn__put_bytes(buffer, text, length);
 }
 
-void gdn__poke_u32(struct gdn__buffer *buffer, size_t at, uint32_t value)
-{
-    if (buffer->failed) return;
-    assert(at + 4 <= buffer->length);
-    gdn__store_u32(buffer->bytes + at, value);
-}
-
 /* ---- Reading ---- */
-
-struct gdn__reader gdn__reader_of(const uint8_t *bytes, size_t length)
-{
-    return (struct gdn__reader){.bytes = bytes, .length = length};
-}
 
 void gdn__reader_fail(struct gdn__reader *reader)
 {
     if (!reader->failed) reader->failed_at = reader->at;
     reader->failed = true;
-}
-
-size_t gdn__reader_left(const struct gdn__reader *reader)
-{
-    return reader->failed ? 0 : reader->length - reader->at;
 }
 
 bool gdn__reader_done(const struct gdn__reader *reader)

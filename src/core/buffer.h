@@ -6,6 +6,7 @@
 #ifndef GDN_CORE_BUFFER_H
 #define GDN_CORE_BUFFER_H
 
+#include <assert.h>
 #include <gordian/id.h>
 #include <string.h>
 
@@ -78,7 +79,12 @@ static inline void gdn__put_id(struct gdn__buffer *buffer, gdn_id id)
 /* One length byte, then the characters. @p text is at most GDN_NAME_MAX long. */
 void gdn__put_text(struct gdn__buffer *buffer, const char *text);
 /* Overwrite four bytes written earlier. */
-void gdn__poke_u32(struct gdn__buffer *buffer, size_t at, uint32_t value);
+static inline void gdn__poke_u32(struct gdn__buffer *buffer, size_t at, uint32_t value)
+{
+    if (buffer->failed) return;
+    assert(at + 4 <= buffer->length);
+    gdn__store_u32(buffer->bytes + at, value);
+}
 
 struct gdn__reader {
     const uint8_t *bytes;
@@ -87,9 +93,18 @@ struct gdn__reader {
     size_t failed_at; /* Where the first failure was. */
 };
 
-struct gdn__reader gdn__reader_of(const uint8_t *bytes, size_t length);
+static inline struct gdn__reader gdn__reader_of(const uint8_t *bytes, size_t length)
+{
+    return (struct gdn__reader){.bytes = bytes, .length = length};
+}
+
 void gdn__reader_fail(struct gdn__reader *reader);
-size_t gdn__reader_left(const struct gdn__reader *reader);
+
+static inline size_t gdn__reader_left(const struct gdn__reader *reader)
+{
+    return reader->failed ? 0 : reader->length - reader->at;
+}
+
 /* True when everything was read and nothing failed. */
 bool gdn__reader_done(const struct gdn__reader *reader);
 

@@ -95,16 +95,6 @@ void gdn__channel_agree(struct gdn__channel *channel, const struct gdn__channel_
     if (ours->window_bytes < agreed->window_bytes) agreed->window_bytes = ours->window_bytes;
 }
 
-uint64_t gdn__channel_in_flight(const struct gdn__channel *channel)
-{
-    return channel->messages_sent - channel->peer_taken;
-}
-
-uint64_t gdn__channel_unacknowledged(const struct gdn__channel *channel)
-{
-    return channel->messages_sent - channel->messages_acknowledged;
-}
-
 static bool is_within(uint64_t messages, uint64_t used_bytes, size_t more_bytes,
                       const struct gdn__channel_limits *limits)
 {
@@ -379,12 +369,6 @@ void gdn__channel_unaccept(struct gdn__channel *channel)
 {
     assert(channel->expected > 1);
     channel->expected--;
-}
-
-void gdn__channel_arrived(struct gdn__channel *channel, size_t bytes)
-{
-    channel->messages_arrived++;
-    channel->bytes_arrived += bytes;
 }
 
 /* What was taken is told at once when the peer may need the room; what is taken in one go, as one.

@@ -115,8 +115,7 @@ bool gdn__channel_accept(struct gdn__channel *channel, uint64_t sequence, int64_
 /* Take that back: it could not be kept (out of memory), and will be resent. */
 void gdn__channel_unaccept(struct gdn__channel *channel);
 
-/* One message with a body of @p bytes has arrived; our application took one. */
-void gdn__channel_arrived(struct gdn__channel *channel, size_t bytes);
+/* Our application took a message with a body of @p bytes. */
 void gdn__channel_took(struct gdn__channel *channel, size_t bytes, int64_t now_us);
 
 /* True when something waits for gdn__channel_pack(). */
@@ -133,10 +132,27 @@ void gdn__channel_slept(struct gdn__channel *channel, int64_t us);
  * connection. */
 bool gdn__channel_take_stall(struct gdn__channel *channel, int64_t now_us);
 
+/* ---- On the way of every message, so they are here ---- */
+
+/* One message with a body of @p bytes has arrived. */
+static inline void gdn__channel_arrived(struct gdn__channel *channel, size_t bytes)
+{
+    channel->messages_arrived++;
+    channel->bytes_arrived += bytes;
+}
+
 /* Messages on their way: numbered here, not yet taken there. */
-uint64_t gdn__channel_in_flight(const struct gdn__channel *channel);
+static inline uint64_t gdn__channel_in_flight(const struct gdn__channel *channel)
+{
+    return channel->messages_sent - channel->peer_taken;
+}
+
 /* Of those, the ones that have not even arrived, as far as we know. */
-uint64_t gdn__channel_unacknowledged(const struct gdn__channel *channel);
+static inline uint64_t gdn__channel_unacknowledged(const struct gdn__channel *channel)
+{
+    return channel->messages_sent - channel->messages_acknowledged;
+}
+
 /* Room in the window for one more message with a body of @p bytes. */
 bool gdn__channel_has_room(const struct gdn__channel *channel, size_t bytes);
 /* The peer keeps to our window if it sends such a message now. */

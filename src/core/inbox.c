@@ -96,24 +96,6 @@ void gdn__arrival_release(void *released)
 
 /* ---- The queue ---- */
 
-void gdn__inbox_push(struct gdn__inbox *inbox, struct gdn__arrival *arrival)
-{
-    arrival->next = NULL;
-    *inbox->last = arrival;
-    inbox->last = &arrival->next;
-    inbox->count++;
-}
-
-struct gdn__arrival *gdn__inbox_pop(struct gdn__inbox *inbox)
-{
-    struct gdn__arrival *arrival = inbox->first;
-    if (arrival == NULL) return NULL;
-    inbox->first = arrival->next;
-    if (inbox->first == NULL) inbox->last = &inbox->first;
-    inbox->count--;
-    return arrival;
-}
-
 bool gdn__inbox_has_answer(const struct gdn__inbox *inbox, uint64_t ticket)
 {
     const struct gdn__arrival *arrival = inbox->first;

@@ -55,9 +55,24 @@ void gdn__arrival_retain(void *arrival);
 void gdn__arrival_release(void *arrival);
 
 /* Takes the caller's reference. */
-void gdn__inbox_push(struct gdn__inbox *inbox, struct gdn__arrival *arrival);
+static inline void gdn__inbox_push(struct gdn__inbox *inbox, struct gdn__arrival *arrival)
+{
+    arrival->next = NULL;
+    *inbox->last = arrival;
+    inbox->last = &arrival->next;
+    inbox->count++;
+}
+
 /* Gives the inbox's reference; NULL when empty. */
-struct gdn__arrival *gdn__inbox_pop(struct gdn__inbox *inbox);
+static inline struct gdn__arrival *gdn__inbox_pop(struct gdn__inbox *inbox)
+{
+    struct gdn__arrival *arrival = inbox->first;
+    if (arrival == NULL) return NULL;
+    inbox->first = arrival->next;
+    if (inbox->first == NULL) inbox->last = &inbox->first;
+    inbox->count--;
+    return arrival;
+}
 
 /* A grant (or refusal) of that ticket has arrived and was not taken: the wait has ended. */
 bool gdn__inbox_has_answer(const struct gdn__inbox *inbox, uint64_t ticket);

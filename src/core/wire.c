@@ -49,20 +49,6 @@ enum gdn_err gdn__get_header(struct gdn__reader *in, struct gdn__header *header)
     return GDN_OK;
 }
 
-size_t gdn__begin_record(struct gdn__buffer *out, enum gdn__record_type type)
-{
-    size_t begun = out->length;
-    gdn__put_u32(out, (uint32_t)type);
-    gdn__put_u32(out, 0);
-    return begun;
-}
-
-void gdn__end_record(struct gdn__buffer *out, size_t begun)
-{
-    if (out->failed) return;
-    gdn__poke_u32(out, begun + 4, (uint32_t)(out->length - begun - GDN__RECORD_HEADER_BYTES));
-}
-
 static bool is_known_type(uint32_t type)
 {
     return (type >= GDN__HELLO && type <= GDN__BYE) ||

@@ -113,8 +113,19 @@ void gdn__put_header(struct gdn__buffer *out, const struct gdn__header *header);
 enum gdn_err gdn__get_header(struct gdn__reader *in, struct gdn__header *header);
 
 /* Begin a record; gdn__end_record() with the result fills in its length. */
-size_t gdn__begin_record(struct gdn__buffer *out, enum gdn__record_type type);
-void gdn__end_record(struct gdn__buffer *out, size_t begun);
+static inline size_t gdn__begin_record(struct gdn__buffer *out, enum gdn__record_type type)
+{
+    size_t begun = out->length;
+    gdn__put_u32(out, (uint32_t)type);
+    gdn__put_u32(out, 0);
+    return begun;
+}
+
+static inline void gdn__end_record(struct gdn__buffer *out, size_t begun)
+{
+    if (out->failed) return;
+    gdn__poke_u32(out, begun + 4, (uint32_t)(out->length - begun - GDN__RECORD_HEADER_BYTES));
+}
 
 /* The next record; false at the end or when the reader has failed (look at in->failed). */
 bool gdn__next_record(struct gdn__reader *in, struct gdn__record *record);
