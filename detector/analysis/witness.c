@@ -153,6 +153,20 @@ static int compare_links(const void *a, const void *b, void *context)
     return (branch_x > branch_y) - (branch_x < branch_y);
 }
 
+/* A link to what the waiter itself holds of a pool says nothing where others have units of it too:
+ * it is their units that could come back. */
+static bool is_own_share(const struct gdn__core *core, const struct gdn__links *links,
+                         const struct gdn_edge *edge, uint32_t info)
+{
+    if (edge->units == 0 || edge->branch || edge->holder != edge->waiter) return false;
+    for (size_t i = 0; i < links->count; i++) {
+        const struct gdn__link *link = &links->items[i];
+        bool same = gdn__info_resource(link->info) == gdn__info_resource(info);
+        if (same && gdn__core_process(core, link->party) != edge->waiter) return true;
+    }
+    return false;
+}
+
 /* The best link to each process, in the order of people. */
 static void show_links(struct gdn__core *core, struct gdn__links *links,
                        struct gdn_deadlock *deadlock)
@@ -164,9 +178,11 @@ static void show_links(struct gdn__core *core, struct gdn__links *links,
         uint32_t holder = gdn__core_process(core, links->items[i].party);
         if (holder == shown || deadlock->witness_count == WITNESS_MAX) continue;
         shown = holder;
-        deadlock->witness[deadlock->witness_count++] =
+        struct gdn_edge edge =
             describe(core, links->items[i].ticket, ticket_of(core, links->items[i].party),
                      links->items[i].info);
+        if (is_own_share(core, links, &edge, links->items[i].info)) continue;
+        deadlock->witness[deadlock->witness_count++] = edge;
     }
 }
 

@@ -392,6 +392,7 @@ static void holders_that_all_ask_for_more_are_a_deadlock(void **state)
     assert_string_equal(members_of(judged, deadlock), "A B");
     assert_string_equal(tail_of(judged, deadlock), "C");
     assert_int_equal(deadlock->victim_count, 1);
+    assert_string_equal(witness_of(judged, deadlock), "A -p> B -p> A"); /* No word of own units. */
     assert_int_equal(deadlock->witness[0].units, 1);
     forget(judged);
     expect_members(CUT(AT("n1", POOL("5", UNITS("A", "2") ", " UNITS("B", "2"),
@@ -411,8 +412,10 @@ static void busy_pool_is_no_deadlock(void **state)
 static void asking_for_more_than_the_others_have_is_a_deadlock_of_one(void **state)
 {
     (void)state;
-    expect_members(CUT(AT("n1", POOL("4", UNITS("A", "2") ", " UNITS("B", "1"), UNITS("A", "3")))),
-                   "A");
+    struct judged judged =
+        judge(CUT(AT("n1", POOL("4", UNITS("A", "2") ", " UNITS("B", "1"), UNITS("A", "3")))));
+    assert_string_equal(witness_of(judged, only(judged)), "A -p> A");
+    forget(judged);
 }
 
 /* Nobody but B has what A needs, though C's unit comes back. */
