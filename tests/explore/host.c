@@ -16,9 +16,10 @@ const char *place_name(int place)
 
 int place_named(const char *name)
 {
-    int place = 0;
-    while (strcmp(names[place], name) != 0) place++;
-    return place;
+    for (int place = 0; place < PLACES_MAX; place++) {
+        if (strcmp(names[place], name) == 0) return place;
+    }
+    return -1;
 }
 
 uint64_t place_incarnation(int place)
@@ -51,6 +52,7 @@ static void flush(struct host *host, int64_t now_us)
     (void)err;
     for (size_t i = 0; i < actions.dial_count; i++) {
         assert(actions.dials[i].link <= PLACES_MAX);
+        assert(place_named(actions.dials[i].endpoint) >= 0);
         host->links[actions.dials[i].link] = place_named(actions.dials[i].endpoint);
     }
     for (size_t i = 0; host->sent != NULL && i < actions.frame_count; i++) {

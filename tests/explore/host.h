@@ -12,7 +12,7 @@
 #define PLACES_MAX      (LAYOUT_NODES_MAX + LAYOUT_INITIATORS_MAX)
 
 const char *place_name(int place);
-int place_named(const char *name);
+int place_named(const char *name); /* -1: there is none. */
 uint64_t place_incarnation(int place);
 
 struct host {

@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* A node that is a whole site. Message m on channel A>B is a request of the process "AB<m>" for a
- * resource of that name at B: sent, it waits in A's ledger; taken, it stands in B's queue; between
- * the two it is on the channel. So a report shows each message where it was at the cut. */
-#include "src/core/wire.h"
+/* A node that is a whole site; its messages are requests (site_report.h). */
+#include "src/core/channel.h"
 #include "tests/explore/introduction.h"
 #include "tests/explore/member.h"
+#include "tests/explore/site_report.h"
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define LEAVING_MAX  16            /* Frames in one step. */
-#define ACK_DELAY_US INT64_C(5000) /* As in src/core/channel.h. */
+#define LEAVING_MAX 16 /* Frames in one step. */
 
 struct leaving {
     int to;
@@ -26,122 +24,6 @@ struct member {
     int leaving_count;
 };
 
-/* ---- Messages and their processes ---- */
-
-static const char *name_message(const struct layout *layout, int c, int message, char text[16])
-{
-    const struct layout_channel *channel = &layout->channels[c];
-    (void)snprintf(text, 16, "%c%c%d", 'A' + channel->from, 'A' + channel->to, message + 1);
-    return text;
-}
-
-/* Of which channel the process is a message, and which; false: of none. */
-static bool find_message(const struct layout *layout, gdn_process_id process, int *c, int *message)
-{
-    char text[16];
-    for (*c = 0; *c < layout->channel_count; ++*c) {
-        for (*message = 0; *message < layout->plan.messages; ++*message) {
-            const char *name = name_message(layout, *c, *message, text);
-            if (gdn_id_equal(process.id, gdn_process_named(name).id)) return true;
-        }
-    }
-    return false;
-}
-
-static int round_of(const struct layout *layout, gdn_round_id id)
-{
-    return layout_round(layout, (int)(id.incarnation - place_incarnation(PLACE_INITIATOR)),
-                        id.number);
-}
-
-/* ---- Reports ---- */
-
-static void read_messages(struct member *member, int r, int c, const gdn_cut *cut,
-                          const struct gdn_cut_channel *channel)
-{
-    const struct gdn_cut_node *node = &cut->nodes[0];
-    for (size_t k = 0; k < channel->message_count; k++) {
-        const struct gdn_cut_message *recorded = &node->messages[channel->message_first + k];
-        int of, message;
-        if (recorded->verb != GDN_VERB_REQUEST ||
-            !find_message(member->books.layout, cut->processes[recorded->process].id, &of,
-                          &message)) {
-            books_break(&member->books, "a message is recorded that was never sent");
-            return;
-        }
-        books_report_message(&member->books, r, c, of, message);
-    }
-}
-
-static void read_channel(struct member *member, int r, const gdn_cut *cut,
-                         const struct gdn_cut_channel *channel)
-{
-    const struct layout *layout = member->books.layout;
-    int peer = place_named(cut->parties[channel->peer].name), node = member->books.node;
-    int c =
-        channel->incoming ? layout_channel(layout, peer, node) : layout_channel(layout, node, peer);
-    if (c < 0 || !channel->counted || channel->untagged != 0) {
-        books_break(&member->books, "the report has a channel that there is not");
-        return;
-    }
-    if (!channel->incoming) {
-        books_report_out(&member->books, r, c, channel->count);
-        return;
-    }
-    books_report_in(&member->books, r, c, channel->count, channel->open);
-    read_messages(member, r, c, cut, channel);
-}
-
-static uint64_t token_of(struct member *member, const gdn_cut *cut, uint32_t process)
-{
-    int c, message;
-    if (find_message(member->books.layout, cut->processes[process].id, &c, &message)) {
-        return layout_token(member->books.layout, c, message);
-    }
-    books_break(&member->books, "the report has a process that there is not");
-    return 0;
-}
-
-/* The ledger: what was sent waits, what was taken is queued, and nobody holds anything. */
-static void read_ledger(struct member *member, int r, const gdn_cut *cut)
-{
-    const struct gdn_cut_node *node = &cut->nodes[0];
-    uint64_t waiting = 0, queued = 0;
-    for (size_t i = 0; i < node->wait_count; i++) {
-        waiting |= token_of(member, cut, node->waits[i].process);
-    }
-    for (size_t i = 0; i < node->entry_count; i++) {
-        queued |= token_of(member, cut, node->queue[i].process);
-    }
-    if (node->holder_count != 0) books_break(&member->books, "the report has a holder");
-    books_report_state(&member->books, r, waiting, queued);
-}
-
-static void read_report(struct member *member, const struct gdn__record *record)
-{
-    gdn_round_id round;
-    const uint8_t *bytes;
-    size_t length;
-    gdn_cut *cut;
-    char why[128];
-    if (!gdn__get_report(record, &round, &bytes, &length) ||
-        gdn_cut_decode(NULL, bytes, length, &cut, why, sizeof why) != GDN_OK) {
-        books_break(&member->books, "a report cannot be read");
-        return;
-    }
-    int r = round_of(member->books.layout, round);
-    if (r < 0 || cut->node_count != 1) {
-        books_break(&member->books, "a report is of no round, or of no node");
-    } else {
-        books_report(&member->books, r);
-        for (size_t i = 0; i < cut->nodes[0].channel_count; i++) {
-            read_channel(member, r, cut, &cut->nodes[0].channels[i]);
-        }
-        read_ledger(member, r, cut);
-    }
-    gdn_cut_free(cut);
-}
-
 /* ---- What leaves ---- */
 
 /* The round that a record is about; -1: none. */
@@ -153,7 +35,7 @@ static int round_in(const struct layout *layout, const struct gdn__record *recor
     bool is_about = record->type == GDN__MARKER   ? gdn__get_round_id(record, &round)
                     : record->type == GDN__REPORT ? gdn__get_report(record, &round, &bytes, &length)
                                                   : false;
-    return is_about ? round_of(layout, round) : -1;
+    return is_about ? site_round(layout, round) : -1;
 }
 
 static struct gdn__reader reader_of(const struct member *member, uint32_t frame)
@@ -200,7 +82,7 @@ static void leave_for_initiator(struct member *member, uint32_t frame)
     struct gdn__failed failed;
     struct gdn__reader in = reader_of(member, frame);
     while (gdn__next_record(&in, &record)) {
-        if (record.type == GDN__REPORT) read_report(member, &record);
+        if (record.type == GDN__REPORT) site_report_read(&member->books, &record);
         if (record.type == GDN__FAILED && gdn__get_failed(&record, &failed)) {
             books_break(&member->books, "a round failed: %.60s", failed.reason);
         }
@@ -238,7 +120,7 @@ static void send_message(struct member *member, int c)
 {
     char name[16];
     int to = member->books.layout->channels[c].to;
-    (void)name_message(member->books.layout, c, books_send(&member->books, c), name);
+    (void)site_message_name(member->books.layout, c, books_send(&member->books, c), name);
     struct gdn_request request = {.process = gdn_process_named(name),
                                   .resource = gdn_resource_named(name),
                                   .mode = GDN_MODE_EXCLUSIVE};
@@ -268,7 +150,7 @@ static void arrive(struct member *member, int c, uint32_t frame)
     if (opens) member->books.heard |= (uint8_t)(1 << channel->in);
     receive(member, frame);
     if (!opens) return;
-    member->now_us += ACK_DELAY_US;
+    member->now_us += GDN__ACK_DELAY_US;
     after(member, host_pass(&member->host, member->now_us));
 }
 
@@ -278,7 +160,7 @@ static void take(struct member *member)
     int c, message;
     enum gdn_err err = host_take(&member->host, member->now_us, &item);
     if (err == GDN_OK && item.type == GDN_ITEM_REQUESTED) {
-        if (find_message(member->books.layout, item.process, &c, &message)) {
+        if (site_message_find(member->books.layout, item.process, &c, &message)) {
             books_take(&member->books, c, message);
         } else {
             books_break(&member->books, "a message is taken that was never sent");
