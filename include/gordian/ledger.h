@@ -189,7 +189,9 @@ struct gdn_wait {
  * that thread. A brief hold, and a need with `branch`, wait until that branch goes on, which is
  * when the tickets issued here under that number have been served. 0, for whoever says nothing, is
  * a number like the others: the branch of a node where each process has one. A process is stuck
- * when one of its branches is, and an abort ends them all. */
+ * when one of its branches is, and an abort ends them all. Locks stay the whole process's: its
+ * threads are not in each other's way, and a release gives back what all of them have of the
+ * resource; one gives back its own by cancelling its ticket. */
 
 /** What people and victim policies want to know of a process; fixed in a ticket when issued. */
 struct gdn_process_info {
