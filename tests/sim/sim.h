@@ -69,6 +69,7 @@ enum sim_habit {
     SIM_TRIES,    /* Requests that do not wait. */
     SIM_BRIEF,    /* Holds until the branch goes on. */
     SIM_POOLS,    /* Every other resource is a pool of units. */
+    SIM_BARGING,  /* Every third resource is without an order. */
     SIM_HABIT_COUNT
 };
 

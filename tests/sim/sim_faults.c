@@ -40,6 +40,15 @@ bool sim_is_pool(const struct sim *sim, int resource)
     return sim->shape->habits[SIM_POOLS] && resource % 2 == 1;
 }
 
+static void lift_order(struct sim *sim, int node, int resource)
+{
+    struct gdn_event event = {.type = GDN_EVENT_UNORDERED};
+    event.as.unordered.resource = gdn_resource_named(sim_resources[resource]);
+    event.as.unordered.on = true;
+    assert_int_equal(world_event(sim->world, sim_nodes[node], &event, NULL), GDN_OK);
+    sim->truth.nodes[node].homes[resource].unordered = true;
+}
+
 static void make_pool(struct sim *sim, int node, int resource)
 {
     struct gdn_event event = {.type = GDN_EVENT_CAPACITY_SET};
@@ -58,6 +67,7 @@ void sim_start_node(struct sim *sim, int node)
     sim->lost[node].count = 0;
     for (int r = node; r < sim->shape->resources; r += sim->shape->nodes) {
         if (sim_is_pool(sim, r)) make_pool(sim, node, r);
+        if (sim->shape->habits[SIM_BARGING] && r % 3 == 1) lift_order(sim, node, r);
     }
 }
 

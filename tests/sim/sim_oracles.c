@@ -144,9 +144,10 @@ static void check_homes(const struct sim *sim, const gdn_cut *cut, const struct 
     for (size_t i = 0; i < node->home_count; i++) {
         const struct gdn_cut_home *home = &node->homes[i];
         int r = sim_resource_of(sim, cut->resources[home->resource].id);
-        if (home->capacity != (uint32_t)truth->homes[r].capacity) {
-            sim_broken(SIM_ORACLE_CONTENTS, "%s has %u units, not %d", sim_resources[r],
-                       home->capacity, truth->homes[r].capacity);
+        if (home->capacity != (uint32_t)truth->homes[r].capacity ||
+            home->unordered != truth->homes[r].unordered) {
+            sim_broken(SIM_ORACLE_CONTENTS, "%s is recorded as another kind of resource",
+                       sim_resources[r]);
         }
         check_holders(sim, cut, node, home, &truth->homes[r].holders);
         check_queue(sim, cut, node, home, &truth->homes[r].queue);

@@ -88,6 +88,7 @@ static void restore_homes(const struct sim *sim, const gdn_cut *cut,
         struct truth_home *to =
             &node->homes[sim_resource_of(sim, cut->resources[home->resource].id)];
         to->capacity = (int)home->capacity;
+        to->unordered = home->unordered;
         for (size_t k = 0; k < home->holder_count; k++) {
             const struct gdn_cut_holder *holder = &from->holders[home->holder_first + k];
             struct truth_wish wish = {.mode = holder->mode, .units = (uint8_t)holder->units};

@@ -401,11 +401,20 @@ static int units_in(const struct truth_list *list, int end)
     return units;
 }
 
-/* The units that are free are enough for it and for what stands before it. */
+/* What an entry at that place of the queue may not pass: all before it, or what is promised. */
+static int blocking_end(const struct truth_home *home, int place)
+{
+    int end = 0;
+    if (!home->unordered) return place;
+    while (end < place && is_promised(&home->queue, end)) end++;
+    return end;
+}
+
+/* The units that are free are enough for it and for what it may not pass. */
 static bool fits_at(const struct truth_home *home, int place, int units)
 {
     int free = home->capacity - units_in(&home->holders, home->holders.count);
-    return units_in(&home->queue, place) + units <= free;
+    return units_in(&home->queue, blocking_end(home, place)) + units <= free;
 }
 
 bool truth_is_free(const struct truth_home *home, int process, struct truth_wish wish)
@@ -416,7 +425,7 @@ bool truth_is_free(const struct truth_home *home, int process, struct truth_wish
     if (conflicts_in(&home->holders, home->holders.count, process, wish.mode)) return false;
     if (conflicts_in(&home->queue, promised, process, wish.mode)) return false;
     return is_covered(&home->holders, process, wish.mode) ||
-           !conflicts_in(&home->queue, place, process, wish.mode);
+           !conflicts_in(&home->queue, blocking_end(home, place), process, wish.mode);
 }
 
 static bool may_be_granted(const struct truth_home *home, int at)
@@ -425,7 +434,7 @@ static bool may_be_granted(const struct truth_home *home, int at)
     if (home->capacity > 0) return fits_at(home, at, entry->wish.units);
     if (is_covered(&home->holders, entry->process, entry->wish.mode)) return true;
     return !conflicts_in(&home->holders, home->holders.count, entry->process, entry->wish.mode) &&
-           !conflicts_in(&home->queue, at, entry->process, entry->wish.mode);
+           !conflicts_in(&home->queue, blocking_end(home, at), entry->process, entry->wish.mode);
 }
 
 bool truth_next(const struct truth_node *node, int resource, struct truth_entry *entry)

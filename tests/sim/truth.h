@@ -62,7 +62,8 @@ struct truth_list {
 };
 
 struct truth_home {
-    int capacity; /* Of a pool; 0: a lock. */
+    int capacity;   /* Of a pool; 0: a lock. */
+    bool unordered; /* The queue's order blocks nobody. */
     struct truth_list holders, queue;
 };
 

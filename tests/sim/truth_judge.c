@@ -23,6 +23,7 @@ struct place {
 
 struct line {
     int home, capacity;
+    bool unordered;
     struct truth_list holders;
     struct place places[2 * TRUTH_PLACES];
     int count;
@@ -170,6 +171,7 @@ static void draw_line(const struct cut *cut, int home, int resource, struct line
     const struct truth_home *at = &cut->nodes[home].homes[resource];
     line->home = home;
     line->capacity = at->capacity;
+    line->unordered = at->unordered;
     line->count = line->holders.count = 0;
     for (int i = 0; i < at->holders.count; i++) {
         const struct truth_entry *holder = &at->holders.entries[i];
@@ -234,7 +236,8 @@ static struct truth_wait *wait_at(const struct cut *cut, const struct line *line
 static bool is_in_the_way(const struct line *line, int earlier, int later)
 {
     const struct truth_entry *a = &line->places[earlier].entry, *b = &line->places[later].entry;
-    return a->process != b->process && modes_conflict(a->wish.mode, b->wish.mode) &&
+    return !line->unordered && a->process != b->process &&
+           modes_conflict(a->wish.mode, b->wish.mode) &&
            stands_before(&line->places[earlier], &line->places[later], will_be_ahead(line, later));
 }
 
@@ -288,11 +291,12 @@ static void block_in_pool(const struct cut *cut, const struct line *line, int in
 {
     struct truth_wait *wait = wait_at(cut, line, index);
     if (wait == NULL) return;
+    bool holders_alone = line->unordered || will_be_ahead(line, index);
     wait->allowance = line->capacity - line->places[index].entry.wish.units;
     for (int i = 0; i < line->holders.count; i++) {
         add_share(line, wait, &line->holders.entries[i]);
     }
-    for (int i = 0; i < index && !will_be_ahead(line, index); i++) {
+    for (int i = 0; i < index && !holders_alone; i++) {
         if (!stands_before(&line->places[i], &line->places[index], false)) continue;
         add_share(line, wait, &line->places[i].entry);
     }
