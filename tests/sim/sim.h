@@ -70,6 +70,7 @@ enum sim_habit {
     SIM_BRIEF,    /* Holds until the branch goes on. */
     SIM_POOLS,    /* Every other resource is a pool of units. */
     SIM_BARGING,  /* Every third resource is without an order. */
+    SIM_JUMPING,  /* Requests for the front, and managers that move entries. */
     SIM_HABIT_COUNT
 };
 
@@ -266,6 +267,7 @@ bool sim_take(struct sim *sim, int node);
 /* False: there was nothing to grant. */
 bool sim_grant(struct sim *sim, int node, int resource);
 void sim_refuse_one(struct sim *sim, int node, uint64_t random);
+void sim_requeue_one(struct sim *sim, int node, int resource, uint64_t random);
 void sim_end_process(struct sim *sim, int process);
 /* False: the answer lies in the inbox. */
 bool sim_give_up(struct sim *sim, struct sim_driver *driver);

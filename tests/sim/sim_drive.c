@@ -154,6 +154,7 @@ static void request_something(struct sim *sim, struct sim_driver *driver, uint64
     }
     const bool *habits = sim->shape->habits;
     if (habits[SIM_TRIES] && sim_mix(&random) % 4 == 0) wish.flags |= GDN_REQUEST_NO_WAIT;
+    if (habits[SIM_JUMPING] && sim_mix(&random) % 4 == 0) wish.flags |= GDN_REQUEST_FRONT;
     bool brief = habits[SIM_BRIEF] && sim_mix(&random) % 3 == 0;
     if (held != 0 ? driver->brief[resource] : brief) wish.flags |= GDN_REQUEST_BRIEF;
     request(sim, driver, resource, wish);
@@ -428,6 +429,12 @@ void sim_act(struct sim *sim, uint64_t random)
         if (is_there(sim, home)) (void)sim_grant(sim, home, resource);
         return;
     }
+    if (habits[SIM_JUMPING] && sim_mix(&random) % 8 == 0) {
+        int resource = (int)(sim_mix(&random) % (uint64_t)sim->shape->resources);
+        int home = truth_home_of(&sim->truth, resource);
+        if (is_there(sim, home)) sim_requeue_one(sim, home, resource, random);
+        return;
+    }
     if (!sim_pay(sim, driver->process)) return;
     if (sim->must_end[driver->process]) {
         sim_end_process(sim, driver->process);
@@ -483,6 +490,29 @@ bool sim_grant(struct sim *sim, int node, int resource)
         truth_grant(&sim->truth, node, resource, &entry);
         granted = true;
     }
+}
+
+/* Some entry moves before some other one, or to the tail. */
+void sim_requeue_one(struct sim *sim, int node, int resource, uint64_t random)
+{
+    const struct truth_list *queue = &sim->truth.nodes[node].homes[resource].queue;
+    if (queue->count < 2) return;
+    int at = (int)(sim_mix(&random) % (uint64_t)queue->count);
+    int before = (int)(sim_mix(&random) % (uint64_t)(queue->count + 1));
+    struct truth_entry moved = queue->entries[at];
+    struct gdn_event event = {.type = GDN_EVENT_REQUEUED};
+    if (before == at) return;
+    event.as.requeued.ticket = ticket_of(sim, moved.issuer, moved.number);
+    event.as.requeued.ticket.incarnation = moved.incarnation;
+    if (before < queue->count) {
+        const struct truth_entry *other = &queue->entries[before];
+        event.as.requeued.before = ticket_of(sim, other->issuer, other->number);
+        event.as.requeued.before.incarnation = other->incarnation;
+    }
+    must(world_event(sim->world, sim_nodes[node], &event, NULL), "requeue");
+    world_say(sim->world, "  an entry is moved");
+    sim->spontaneous++;
+    truth_requeue(&sim->truth, node, resource, &moved, before);
 }
 
 /* The last in line. */

@@ -207,12 +207,15 @@ static bool holds(const struct truth_home *home, int process)
 static void join_queue(struct truth_home *home, struct truth_entry entry)
 {
     int at = home->queue.count;
-    if (holds(home, entry.process)) {
+    if ((entry.wish.flags & GDN_REQUEST_FRONT) != 0) {
+        at = 0;
+    } else if (holds(home, entry.process)) {
         for (at = 0; at < home->queue.count; at++) {
             if (!holds(home, home->queue.entries[at].process)) break;
         }
     }
     assert_true(home->queue.count < TRUTH_PLACES);
+    entry.wish.flags = 0;
     memmove(&home->queue.entries[at + 1], &home->queue.entries[at],
             (size_t)(home->queue.count++ - at) * sizeof entry);
     home->queue.entries[at] = entry;
@@ -223,7 +226,6 @@ static void arrive(struct truth_home *home, struct truth_entry entry)
 {
     bool waits = (entry.wish.flags & GDN_REQUEST_NO_WAIT) == 0;
     if (!waits && !truth_is_free(home, entry.process, entry.wish)) return;
-    entry.wish.flags = 0;
     join_queue(home, entry);
 }
 

@@ -204,12 +204,21 @@ static bool is_promised(const struct truth_list *queue, int at)
     return at < queue->count && (queue->entries[at].wish.flags & GDN_REQUEST_NO_WAIT) != 0;
 }
 
-/* Conversions stand before the others, in order of arrival; before all what does not wait. */
-static int place_of(const struct truth_home *home, bool conversion)
+static int first_place(const struct truth_list *queue)
 {
     int at = 0;
-    if (!conversion) return home->queue.count;
-    while (is_promised(&home->queue, at)) at++;
+    while (is_promised(queue, at)) at++;
+    return at;
+}
+
+/* What does not wait stands before all, conversions before the others, in order of arrival; FRONT
+ * is before all of its kind. */
+static int place_of(const struct truth_home *home, bool conversion, struct truth_wish wish)
+{
+    bool front = (wish.flags & GDN_REQUEST_FRONT) != 0;
+    if (!conversion && !front) return home->queue.count;
+    int at = first_place(&home->queue);
+    if (conversion && front) return at;
     while (at < home->queue.count && home->queue.entries[at].conversion) at++;
     return at;
 }
@@ -217,10 +226,8 @@ static int place_of(const struct truth_home *home, bool conversion)
 static void queue_entry(struct truth_home *home, struct truth_entry entry)
 {
     entry.conversion = holds(home, entry.process);
-    int at = place_of(home, entry.conversion);
-    if ((entry.wish.flags & GDN_REQUEST_NO_WAIT) != 0) {
-        for (at = 0; is_promised(&home->queue, at); at++) continue;
-    }
+    int at = place_of(home, entry.conversion, entry.wish);
+    if ((entry.wish.flags & GDN_REQUEST_NO_WAIT) != 0) at = first_place(&home->queue);
     insert_entry(&home->queue, at, entry);
 }
 
@@ -419,9 +426,9 @@ static bool fits_at(const struct truth_home *home, int place, int units)
 
 bool truth_is_free(const struct truth_home *home, int process, struct truth_wish wish)
 {
-    int place = place_of(home, holds(home, process)), promised = 0;
+    int place = place_of(home, holds(home, process), wish);
+    int promised = first_place(&home->queue);
     if (home->capacity > 0) return fits_at(home, place, wish.units);
-    while (is_promised(&home->queue, promised)) promised++;
     if (conflicts_in(&home->holders, home->holders.count, process, wish.mode)) return false;
     if (conflicts_in(&home->queue, promised, process, wish.mode)) return false;
     return is_covered(&home->holders, process, wish.mode) ||
@@ -493,6 +500,19 @@ void truth_refuse(struct truth *truth, int home, int resource, const struct trut
                                         .resource = (int8_t)resource,
                                         .wish = entry.wish,
                                         .number = entry.number});
+}
+
+void truth_requeue(struct truth *truth, int home, int resource, const struct truth_entry *moved,
+                   int before)
+{
+    struct truth_list *queue = &truth->nodes[home].homes[resource].queue;
+    struct truth_entry entry = *moved;
+    int at = find_entry(queue, entry.incarnation, entry.number);
+    if (is_promised(queue, at)) return;
+    remove_entry(queue, at);
+    if (before > at) before--;
+    int first = first_place(queue);
+    insert_entry(queue, before < first ? first : before, entry);
 }
 
 static void meet_need(struct truth *truth, int node, uint64_t number, int by)

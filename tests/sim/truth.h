@@ -30,7 +30,7 @@ struct truth_need {
 /* How a process asks for a resource. */
 struct truth_wish {
     uint8_t mode;
-    uint8_t flags; /* GDN_REQUEST_BRIEF, GDN_REQUEST_NO_WAIT. */
+    uint8_t flags; /* GDN_REQUEST_*. */
     uint8_t units; /* Of a pool; else 0. */
 };
 
@@ -145,6 +145,9 @@ void truth_cancel(struct truth *truth, int node, uint64_t number);
 void truth_end(struct truth *truth, int node, int process);
 void truth_grant(struct truth *truth, int home, int resource, const struct truth_entry *entry);
 void truth_refuse(struct truth *truth, int home, int resource, const struct truth_entry *entry);
+/* @p entry moves before the entry at @p before of its queue; past the end: to the tail. */
+void truth_requeue(struct truth *truth, int home, int resource, const struct truth_entry *entry,
+                   int before);
 void truth_wake(struct truth *truth, int node, int to, uint64_t number, int process, int by);
 void truth_send(struct truth *truth, int node, int to, uint64_t amount);
 

@@ -190,7 +190,8 @@ static bool modes_conflict(uint8_t a, uint8_t b)
     return a == GDN_MODE_EXCLUSIVE || b == GDN_MODE_EXCLUSIVE;
 }
 
-/* Between channels there is no order; a conversion in flight passes all that is queued. */
+/* Between channels there is no order; a conversion in flight, or a request for the front, passes
+ * all that is queued. */
 static bool stands_before(const struct place *earlier, const struct place *later, bool converting)
 {
     if (later->channel < 0) return true;
@@ -223,7 +224,9 @@ static bool is_covered(const struct line *line, const struct truth_entry *entry)
 
 static bool will_be_ahead(const struct line *line, int index)
 {
-    return line->places[index].channel >= 0 && is_holding(line, line->places[index].entry.process);
+    const struct place *place = &line->places[index];
+    bool front = (place->entry.wish.flags & GDN_REQUEST_FRONT) != 0;
+    return place->channel >= 0 && (front || is_holding(line, place->entry.process));
 }
 
 static struct truth_wait *wait_at(const struct cut *cut, const struct line *line, int index)
