@@ -192,6 +192,12 @@ struct sim_round {
     int due_core[TRUTH_WAITS];
 };
 
+/* A ticket of a deadlock that a detector has told and not called gone. */
+struct sim_told {
+    uint64_t detector, incarnation, number; /* The first two are incarnations. */
+    gdn_id deadlock;
+};
+
 struct sim_order {
     int detector;
     uint64_t incarnation, number;
@@ -228,6 +234,8 @@ struct sim {
     uint64_t incarnations[SIM_DETECTORS];
     struct sim_order orders[256];
     int order_count;
+    struct sim_told told[TRUTH_WAITS];
+    int told_count;
     struct sim_losses lost[TRUTH_NODES];
     int arrived[TRUTH_NODES];                   /* Of the step under way: untaken, by sender. */
     uint64_t highest[TRUTH_NODES][TRUTH_NODES]; /* Record number sent; from and to. */
@@ -297,6 +305,8 @@ void sim_before(void *context, int node);
 void sim_after(void *context, int node);
 void sim_sent(void *context, int from, int to, const uint8_t *bytes, size_t length);
 void sim_order_told(struct sim *sim, int detector, const struct gdn_detector_event *event);
+void sim_deadlock_told(struct sim *sim, const struct gdn_detector_event *event);
+void sim_deadlock_gone(struct sim *sim, const struct gdn_detector_event *event);
 void sim_check_orders(struct sim *sim, int detector, const gdn_verdict *verdict);
 void sim_abort_taken(struct sim *sim, int node, const struct gdn_item *item);
 

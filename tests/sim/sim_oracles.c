@@ -690,7 +690,11 @@ static void on_told(void *context, int place, const struct gdn_detector_event *e
         sim_order_told(sim, detector, event);
         return;
     case GDN_DETECTOR_DEADLOCK:
+        sim_deadlock_told(sim, event);
+        return;
     case GDN_DETECTOR_GONE:
+        sim_deadlock_gone(sim, event);
+        return;
     case GDN_DETECTOR_NODE_JOINED:
     case GDN_DETECTOR_NODE_LOST:
         return;

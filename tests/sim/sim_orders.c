@@ -11,6 +11,40 @@
 #include <stdio.h>
 #include <string.h>
 
+/* ---- Incidents: what shares a ticket with one that stands is no news (RULES 15) ---- */
+
+void sim_deadlock_told(struct sim *sim, const struct gdn_detector_event *event)
+{
+    const struct gdn_deadlock *deadlock = &event->verdict->deadlocks[event->deadlock];
+    for (size_t t = 0; t < deadlock->ticket_count; t++) {
+        struct sim_told told = {.detector = event->round.incarnation,
+                                .incarnation =
+                                    event->cut->parties[deadlock->tickets[t].issuer].incarnation,
+                                .number = deadlock->tickets[t].number,
+                                .deadlock = event->id};
+        for (int i = 0; i < sim->told_count; i++) {
+            const struct sim_told *known = &sim->told[i];
+            if (known->detector != told.detector || known->incarnation != told.incarnation)
+                continue;
+            if (known->number != told.number) continue;
+            sim_broken(SIM_ORACLE_VERDICT, "ticket %llu is of a deadlock that is told already",
+                       (unsigned long long)told.number);
+        }
+        if (sim->told_count < TRUTH_WAITS) sim->told[sim->told_count++] = told;
+    }
+}
+
+void sim_deadlock_gone(struct sim *sim, const struct gdn_detector_event *event)
+{
+    for (int i = 0; i < sim->told_count;) {
+        const struct sim_told *told = &sim->told[i];
+        bool its =
+            told->detector == event->round.incarnation && gdn_id_equal(told->deadlock, event->id);
+        if (its) sim->told[i] = sim->told[--sim->told_count];
+        i += its ? 0 : 1;
+    }
+}
+
 /* ---- Orders ---- */
 
 static struct sim_order *find_order(struct sim *sim, int detector, uint64_t incarnation,
