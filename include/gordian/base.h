@@ -34,7 +34,8 @@ extern "C" {
     X(ERR_MISUSE, "the call breaks the rules of this interface")                                   \
     X(ERR_MEMORY, "out of memory")                                                                 \
     X(ERR_LIMIT, "a configured maximum has been reached")                                          \
-    X(ERR_FULL, "the window to that node is full; take your items and try again")                  \
+    X(ERR_FULL,                                                                                    \
+      "the window to that node, or your own inbox, is full; take your items and try again")        \
     X(ERR_UNKNOWN_NODE, "no node of that name has been connected")                                 \
     X(ERR_NOT_CONNECTED, "that node has not answered yet")                                         \
     X(ERR_UNKNOWN_TICKET, "no such ticket, or it has ended")                                       \

@@ -54,6 +54,8 @@ struct gdn_node_options {
     size_t payload_max;            /**< Bytes of one payload; 0: 1 MiB. */
     size_t recording_max;          /**< Bytes of messages one round may record; 0: 64 MiB. */
     size_t tickets_max;            /**< Live tickets; 0: 4 Mi. */
+    size_t items_max;              /**< Items that nobody has taken, before own requests and direct
+                                        waits, which would bring more, get GDN_ERR_FULL; 0: 1 Mi. */
     uint32_t close_ms;             /**< Longest gdn_node_close() waits for peers to acknowledge;
                                         0: 1000. */
     bool allow_remote;             /**< Bind or dial tcp addresses that are not loopback, though
@@ -90,9 +92,9 @@ GDN_API uint64_t gdn_node_incarnation(const gdn_node *node);
 GDN_API GDN_MUST_USE enum gdn_err gdn_connect(gdn_node *node, const char *name,
                                               const char *endpoint);
 
-/** Wait until a request to @p peer can be sent: it is connected, and its window has room (so this
- * is what to do after GDN_ERR_FULL). @p timeout_ms -1: for ever. GDN_ERR_TIMEOUT,
- *  GDN_ERR_UNKNOWN_NODE, GDN_ERR_CLOSED. */
+/** Wait until a request to @p peer can be sent: it is connected, its window has room, and so has
+ * our own inbox. So this is what to do after GDN_ERR_FULL, while somebody takes. @p timeout_ms -1:
+ * for ever. GDN_ERR_TIMEOUT, GDN_ERR_UNKNOWN_NODE, GDN_ERR_CLOSED. */
 GDN_API GDN_MUST_USE enum gdn_err gdn_await(gdn_node *node, gdn_node_id peer, int timeout_ms);
 
 /* ---- Verbs of the requester ---- */
@@ -128,7 +130,7 @@ GDN_API GDN_MUST_USE enum gdn_err gdn_describe(gdn_node *node, gdn_process_id pr
 /** For managers with a lock table of their own: T waits for the wait's needs (all, any, at least k
  *  of processes, nested: struct gdn_need), until gdn_wake() has met them (then WOKEN), gdn_cancel()
  *  or gdn_end(). Copies. GDN_ERR_MISUSE (malformed needs), GDN_ERR_LIMIT (GDN_LEDGER_NEEDS_MAX,
- *  GDN_NEEDS_DEPTH_MAX, tickets_max), GDN_ERR_NAME (a branch_at). */
+ *  GDN_NEEDS_DEPTH_MAX, tickets_max), GDN_ERR_NAME (a branch_at), GDN_ERR_FULL (items_max). */
 GDN_API GDN_MUST_USE enum gdn_err gdn_wait_on(gdn_node *node, const struct gdn_wait *wait,
                                               gdn_ticket *ticket);
 

@@ -174,7 +174,7 @@ struct gdn_site_options {
     uint64_t incarnation; /**< Random; never 0. */
     const struct gdn_modes *modes;
     uint32_t patience_ms, silence_ms, window; /**< As in struct gdn_node_options. */
-    size_t window_bytes, payload_max, recording_max, tickets_max;
+    size_t window_bytes, payload_max, recording_max, tickets_max, items_max;
     const struct gdn_allocator *allocator;
 };
 
@@ -191,8 +191,8 @@ GDN_API GDN_MUST_USE enum gdn_err gdn_site_step(gdn_site *site, const struct gdn
 /** The first ticket that may be granted on a resource homed here. Changes nothing. */
 GDN_API bool gdn_site_next(const gdn_site *site, gdn_resource_id resource, gdn_ticket *ticket);
 
-/** True when a request to @p peer can be sent now: it is connected, and its window has room. If
- * not, look again when peers_changed. GDN_ERR_UNKNOWN_NODE when nobody dialled it. */
+/** True when a request to @p peer can be sent now: it is connected, its window has room, and so has
+ * our inbox. If not, look again when peers_changed. GDN_ERR_UNKNOWN_NODE when nobody dialled it. */
 GDN_API GDN_MUST_USE enum gdn_err gdn_site_can_send(gdn_site *site, gdn_node_id peer,
                                                     bool *can_send);
 

@@ -150,6 +150,14 @@ static enum gdn_err check_room(gdn_site *site, uint32_t peer, size_t bytes)
     return gdn__channel_may_arrive(channel, bytes) ? GDN_OK : GDN_ERR_LIMIT;
 }
 
+/* What needs no window has a bound all the same, far beyond what a correct peer can owe. */
+static enum gdn_err check_untaken(gdn_site *site, uint32_t peer)
+{
+    const struct gdn__channel *channel = &gdn__mesh_peer(site->mesh, peer)->channel;
+    uint64_t untaken = channel->messages_arrived - channel->messages_taken;
+    return untaken < site->untaken_max ? GDN_OK : GDN_ERR_LIMIT;
+}
+
 static enum gdn_err arrived(gdn_site *site, struct gdn__arrival *arrival, size_t bytes)
 {
     struct gdn_participant_event event = {.type = GDN_PARTICIPANT_MESSAGE_ARRIVED,
@@ -173,9 +181,9 @@ static enum gdn_err lock_arrived(gdn_site *site, uint32_t peer, const struct gdn
 {
     struct gdn_message message;
     if (!gdn__get_lock(record, &message)) return GDN_ERR_FORMAT;
-    if (gdn__site_is_windowed(&message) && check_room(site, peer, record->length) != GDN_OK) {
-        return GDN_ERR_LIMIT;
-    }
+    enum gdn_err err = gdn__site_is_windowed(&message) ? check_room(site, peer, record->length)
+                                                       : check_untaken(site, peer);
+    if (err != GDN_OK) return err;
     struct gdn__arrival *arrival = gdn__arrival_new(&site->pool, GDN__ARRIVAL_LOCK, peer);
     if (arrival == NULL) return GDN_ERR_MEMORY;
     arrival->as.message = message;

@@ -4,8 +4,6 @@
 #include "mem.h"
 #include <assert.h>
 
-#define TICKETS_MAX_DEFAULT ((size_t)4 << 20)
-
 /* ---- Making ---- */
 
 static void init_books(struct gdn_ledger *ledger)
@@ -26,7 +24,7 @@ static void init_books(struct gdn_ledger *ledger)
 /* Counts of one resource's holders are kept in 32 bits. */
 static size_t bounded_tickets_max(size_t wanted)
 {
-    if (wanted == 0) return TICKETS_MAX_DEFAULT;
+    if (wanted == 0) return GDN__TICKETS_DEFAULT;
     return wanted > UINT32_MAX ? UINT32_MAX : wanted;
 }
 

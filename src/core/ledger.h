@@ -32,6 +32,8 @@
 #include <gordian/ledger.h>
 #include <string.h>
 
+#define GDN__TICKETS_DEFAULT ((size_t)4 << 20)
+
 /* What a process is, immutable: tickets keep the one they were issued under. */
 struct gdn__description {
     size_t users;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "src/core/site.h"
 
+#include "src/core/ledger.h"
 #include "src/core/mem.h"
 #include <assert.h>
 #include <stdarg.h>
@@ -153,6 +154,16 @@ static bool copy_modes(gdn_site *site, const struct gdn_modes *modes)
     return true;
 }
 
+/* What needs no window is owed for tickets: an answer for each of ours, an end for each of theirs,
+ * and those that a cancel overtakes. Of all that not twice as much can lie here. */
+static size_t untaken_max(const gdn_site *site, const struct gdn_site_options *options)
+{
+    size_t tickets = options->tickets_max != 0 ? options->tickets_max : GDN__TICKETS_DEFAULT;
+    size_t window = options->window != 0 ? options->window : GDN__WINDOW_DEFAULT;
+    if (tickets > SIZE_MAX / 8 || site->items_max > SIZE_MAX / 8) return SIZE_MAX;
+    return 2 * (tickets + site->items_max + window);
+}
+
 gdn_site *gdn_site_new(const struct gdn_site_options *options)
 {
     struct gdn_allocator allocator = gdn__allocator_or_default(options->allocator);
@@ -171,6 +182,8 @@ gdn_site *gdn_site_new(const struct gdn_site_options *options)
     site->payload_max = options->payload_max != 0 ? options->payload_max : GDN__PAYLOAD_DEFAULT;
     site->recording_max =
         options->recording_max != 0 ? options->recording_max : GDN__RECORDING_DEFAULT;
+    site->items_max = options->items_max != 0 ? options->items_max : GDN__ITEMS_DEFAULT;
+    site->untaken_max = untaken_max(site, options);
     gdn__pool_init(&site->pool, &allocator);
     gdn__inbox_init(&site->inbox);
     gdn__buffer_init(&site->log, &site->allocator);

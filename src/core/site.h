@@ -16,6 +16,7 @@
 
 #define GDN__PAYLOAD_DEFAULT     (UINT32_C(1) << 20)
 #define GDN__RECORDING_DEFAULT   (UINT32_C(1) << 26)
+#define GDN__ITEMS_DEFAULT       (UINT32_C(1) << 20)
 #define GDN__PATIENCE_MS_DEFAULT 100
 #define GDN__DETECTOR_BACKLOG    (UINT32_C(1) << 26) /* Unacknowledged, to one; then no more. */
 #define GDN__ROUND_LIFE_US       INT64_C(120000000)  /* Of a round that nobody ends. */
@@ -51,6 +52,8 @@ struct gdn_site {
     int64_t patience_us;
     size_t payload_max;
     size_t recording_max;
+    size_t items_max;   /* Untaken items before own requests stop. */
+    size_t untaken_max; /* Messages of one peer; no correct one sends more. */
 
     gdn__mesh *mesh;
     gdn_ledger *ledger;
@@ -65,7 +68,8 @@ struct gdn_site {
     uint32_t rounds_under_way;
     bool owes; /* Something about some peer. */
     bool peers_changed;
-    bool found_full; /* Somebody met a full window. */
+    bool found_full;       /* Somebody met a full window ... */
+    bool found_inbox_full; /* ... or our own inbox. */
     uint64_t messages_sent, messages_taken;
     uint64_t rounds_reported, rounds_abandoned, frames_refused;
 

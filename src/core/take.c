@@ -155,6 +155,7 @@ enum gdn_err gdn__site_abort_arrived(gdn_site *site, uint32_t peer, const struct
         answer_abort(site, peer, abort, outcome);
         return GDN_OK;
     }
+    if (site->inbox.count >= site->items_max) return GDN_OK; /* It will be asked again. */
     struct gdn__arrival *arrival = gdn__arrival_new(&site->pool, GDN__ARRIVAL_ABORT, peer);
     if (arrival == NULL) return GDN_ERR_MEMORY;
     arrival->as.abort = *abort;
@@ -234,6 +235,14 @@ static enum gdn_err take_arrival(gdn_site *site, struct gdn__arrival *arrival,
     return GDN_ERR_MISUSE;
 }
 
+/* Whoever waits for room in our inbox looks again. */
+static void tell_of_room(gdn_site *site)
+{
+    if (site->inbox.count >= site->items_max) return;
+    site->found_inbox_full = false;
+    site->peers_changed = true;
+}
+
 enum gdn_err gdn__site_take(gdn_site *site, struct gdn_item *item)
 {
     for (;;) {
@@ -243,6 +252,7 @@ enum gdn_err gdn__site_take(gdn_site *site, struct gdn_item *item)
         enum gdn_err err = take_arrival(site, first, item);
         if (err == GDN_ERR_MEMORY) return err; /* It stays. */
         gdn__arrival_release(gdn__inbox_pop(&site->inbox));
+        if (site->found_inbox_full) tell_of_room(site);
         if (err != GDN_ERR_EMPTY) return err;
     }
 }

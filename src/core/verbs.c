@@ -36,12 +36,21 @@ static enum gdn_err check_window(gdn_site *site, uint32_t peer, size_t bytes)
     return GDN_ERR_FULL;
 }
 
+/* Each ticket brings items, and a cancel takes none of them back: while nobody takes there are no
+ * more. */
+static enum gdn_err check_inbox(gdn_site *site)
+{
+    if (site->inbox.count < site->items_max) return GDN_OK;
+    site->found_inbox_full = true;
+    return GDN_ERR_FULL;
+}
+
 enum gdn_err gdn_site_can_send(gdn_site *site, gdn_node_id node, bool *can_send)
 {
     uint32_t peer;
     enum gdn_err err = peer_of(site, node, &peer);
     if (err == GDN_ERR_UNKNOWN_NODE) return err;
-    *can_send = err == GDN_OK &&
+    *can_send = err == GDN_OK && check_inbox(site) == GDN_OK &&
                 (peer == 0 || check_window(site, peer, GDN__LOCK_BODY_BYTES_MAX) == GDN_OK);
     return GDN_OK;
 }
@@ -104,6 +113,7 @@ static enum gdn_err request(gdn_site *site, gdn_node_id home, const struct gdn_r
     struct gdn_message message;
     if (request->label != NULL && !gdn_name_is_valid(request->label)) return GDN_ERR_NAME;
     enum gdn_err err = peer_of(site, home, &peer);
+    if (err == GDN_OK) err = check_inbox(site);
     if (err != GDN_OK) return err;
     if (peer == 0) return request_here(site, request, ticket);
     err = check_window(site, peer, GDN__LOCK_BODY_BYTES_MAX);
@@ -119,8 +129,9 @@ static enum gdn_err request(gdn_site *site, gdn_node_id home, const struct gdn_r
 static enum gdn_err wait_on(gdn_site *site, const struct gdn_event *event, gdn_ticket *ticket)
 {
     uint64_t number;
-    enum gdn_err err =
-        gdn_ledger_wait_on(site->ledger, &event->as.waited_on, site->now_us, &number);
+    enum gdn_err err = check_inbox(site);
+    if (err != GDN_OK) return err;
+    err = gdn_ledger_wait_on(site->ledger, &event->as.waited_on, site->now_us, &number);
     if (err != GDN_OK) return err;
     *ticket = own_ticket(site, number);
     return GDN_OK;

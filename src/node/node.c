@@ -211,6 +211,7 @@ static enum gdn_err make_site(gdn_node *node, const struct gdn_node_options *opt
                                     .payload_max = options->payload_max,
                                     .recording_max = options->recording_max,
                                     .tickets_max = options->tickets_max,
+                                    .items_max = options->items_max,
                                     .allocator = &node->allocator};
     node->site = gdn_site_new(&site);
     if (node->site != NULL) return GDN_OK;

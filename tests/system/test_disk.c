@@ -179,11 +179,40 @@ static void a_report_that_cannot_be_written_is_told_once(void **state)
     assert_int_equal(stage_events(detector, "aborted", NULL, NULL), 3);
 }
 
+static size_t count_cuts(const struct stage *stage)
+{
+    char pattern[PROGRAM_PATH_BYTES];
+    glob_t found;
+    int status = glob(stage_path(stage, "*.cut", pattern), 0, NULL, &found);
+    if (status != 0) return 0;
+    size_t count = found.gl_pathc;
+    globfree(&found);
+    return count;
+}
+
+/* A disk need not become full. */
+static void the_newest_cuts_are_kept(void **state)
+{
+    struct stage *stage = *state;
+    char words[2 * PROGRAM_PATH_BYTES];
+    (void)snprintf(words, sizeof words, "--period 20 --resolve youngest --keep 2 --keep-cuts %s",
+                   stage->detectors[0]->directory);
+    const struct watched *detector = stage_detector(stage, 0, words);
+    stage_puppets(stage, 2, false, "");
+    stage_await_nodes(detector, 2);
+    for (size_t i = 1; i <= 4; i++) {
+        make_news(stage);
+        json_decref(stage_await_round(detector, true)); /* A cut is written after its events. */
+        assert_int_equal(count_cuts(stage), i < 2 ? i : 2);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_full_disk_is_told_once_and_the_service_goes_on, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(the_newest_cuts_are_kept, stage_setup, stage_teardown),
         cmocka_unit_test_setup_teardown(a_report_that_cannot_be_written_is_told_once, stage_setup,
                                         stage_teardown),
     };

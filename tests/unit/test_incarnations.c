@@ -57,15 +57,15 @@ static void receive(struct storm *storm, struct gdn__buffer frame)
     gdn__buffer_fini(&frame);
 }
 
-static void put_request(struct gdn__buffer *frame, uint64_t ticket, const char *process,
-                        const char *resource)
+static void put_lock(struct gdn__buffer *frame, enum gdn_verb verb, uint64_t ticket,
+                     const char *process, const char *resource)
 {
-    struct gdn_message request = {.verb = GDN_VERB_REQUEST,
+    struct gdn_message message = {.verb = verb,
                                   .number = ticket,
                                   .process = gdn_process_named(process),
                                   .resource = gdn_resource_named(resource)};
     size_t begun = gdn__begin_record(frame, GDN__LOCK);
-    gdn__put_lock(frame, &request);
+    gdn__put_lock(frame, &message);
     gdn__end_record(frame, begun);
 }
 
@@ -93,8 +93,8 @@ static void come_and_go(struct storm *storm)
     from.association = gdn__mesh_peer(mesh, peer)->association;
     struct gdn__buffer frame = stranger_begin(&from, 1, 4);
     stranger_put_open(&frame);
-    put_request(&frame, 1, name, endpoint);
-    put_request(&frame, 2, name, "wanted by all");
+    put_lock(&frame, GDN_VERB_REQUEST, 1, name, endpoint);
+    put_lock(&frame, GDN_VERB_REQUEST, 2, name, "wanted by all");
     put_payload(&frame);
     receive(storm, frame);
     assert_int_equal(gdn__mesh_peer(mesh, peer)->state, GDN__PEER_UP);
@@ -185,9 +185,44 @@ static void memory_stays_flat_through_more_incarnations_than_there_are_numbers(v
     assert_int_equal(live, 0);
 }
 
+/* Releases need no window, so that they always fit. But each is of a ticket, and nobody has so
+ * many. */
+static void who_sends_more_than_can_be_owed_is_lost(void **state)
+{
+    (void)state;
+    enum { MAX = 4, BOUND = 2 * 3 * MAX };
+    struct gdn_site_options options = {.name = "n1",
+                                       .endpoint = "n1",
+                                       .incarnation = 1,
+                                       .window = MAX,
+                                       .tickets_max = MAX,
+                                       .items_max = MAX};
+    struct storm storm = {.site = gdn_site_new(&options), .now_us = 1};
+    assert_non_null(storm.site);
+    struct stranger from = {.name = "n2", .endpoint = "n2", .incarnation = 2, .to = 1};
+    receive(&storm, stranger_hello(&from));
+    from.association = 1;
+    struct gdn__buffer frame = stranger_begin(&from, 1, 1 + BOUND);
+    stranger_put_open(&frame);
+    for (int i = 0; i < BOUND; i++) put_lock(&frame, GDN_VERB_RELEASE, 1, "T1", "x");
+    receive(&storm, frame);
+    assert_int_equal(gdn_site_counters(storm.site).peers_connected, 1);
+    frame = stranger_begin(&from, 2 + BOUND, 1);
+    put_lock(&frame, GDN_VERB_RELEASE, 1, "T1", "x");
+    struct gdn_event event = {.type = GDN_EVENT_FRAME_RECEIVED};
+    event.as.frame.bytes = frame.bytes;
+    event.as.frame.length = frame.length;
+    struct gdn_actions actions = step(&storm, event, GDN_ERR_LIMIT);
+    assert_non_null(strstr(actions.log, "n2 lost: "));
+    gdn__buffer_fini(&frame);
+    assert_int_equal(gdn_site_counters(storm.site).peers_connected, 0);
+    gdn_site_free(storm.site);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(who_sends_more_than_can_be_owed_is_lost),
         cmocka_unit_test(memory_stays_flat_through_more_incarnations_than_there_are_numbers),
     };
     return !!cmocka_run_group_tests(tests, NULL, NULL);

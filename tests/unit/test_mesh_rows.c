@@ -100,6 +100,23 @@ static void a_blank_row_is_used_before_a_new_one(void **state)
     assert_int_equal(gdn__mesh_count(a->mesh), count);
 }
 
+/* Each of them is wanted, so none is lost. */
+static void one_peer_too_many_is_refused(void **state)
+{
+    struct box *box = *state;
+    struct member *a = box_start(box, "A", 1);
+    char name[32];
+    for (int i = 1; i < GDN__PEERS_MAX; i++) {
+        (void)snprintf(name, sizeof name, "peer-%d", i);
+        assert_ok(gdn__mesh_dial(a->mesh, name, "B", GDN__ROLE_NODE, 0));
+    }
+    size_t blocks = a->faulty.live;
+    assert_int_equal(gdn__mesh_dial(a->mesh, "C", "B", GDN__ROLE_NODE, 0), GDN_ERR_LIMIT);
+    assert_int_equal(gdn__mesh_find(a->mesh, gdn_node_named("C")), 0);
+    assert_int_equal(a->faulty.live, blocks);
+    assert_ok(gdn__mesh_dial(a->mesh, "peer-7", "B", GDN__ROLE_NODE, 0));
+}
+
 /* ---- Whose they were ---- */
 
 static void start_pair(struct box *box, struct member **a, struct member **b)
@@ -212,6 +229,7 @@ int main(void)
         TEST(rows_and_links_of_the_dead_serve_the_living),
         TEST(a_number_that_stands_in_the_owners_books_is_kept),
         TEST(a_blank_row_is_used_before_a_new_one),
+        TEST(one_peer_too_many_is_refused),
         TEST(who_was_given_up_and_lost_its_row_is_met_again),
         TEST(who_had_dialled_us_is_met_again_too),
         TEST(who_was_forgotten_is_met_beyond_its_last_association),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* One participant alone: what it does with rounds of an initiator's several lives. */
+/* One participant alone: what it does with rounds of an initiator's several lives, and with more
+ * rounds and initiators than it keeps. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -85,6 +86,50 @@ static void a_new_life_of_the_initiator_voids_the_rounds_of_the_old(void **state
     assert_int_equal(step(*state, GDN_PARTICIPANT_MARKER_ARRIVED, old, GDN_PARTICIPANT_REPORT), 0);
 }
 
+/* ---- Bounds ---- */
+
+static gdn_round_id round_by(uint8_t initiator)
+{
+    return (gdn_round_id){
+        .initiator = {.id = {{initiator}}}, .incarnation = initiator, .number = 1};
+}
+
+/* Those under way go on, and when one has ended there is room for another. */
+static void one_round_too_many_fails_by_name(void **state)
+{
+    gdn_participant *participant = *state;
+    struct gdn_participant_actions actions;
+    for (uint8_t i = 1; i <= GDN_ROUNDS_MAX; i++) {
+        assert_int_equal(step(participant, GDN_PARTICIPANT_START_ARRIVED, round_by(i),
+                              GDN_PARTICIPANT_RECORD_STATE),
+                         1);
+    }
+    struct gdn_participant_event event = {.type = GDN_PARTICIPANT_START_ARRIVED,
+                                          .round = round_by(GDN_ROUNDS_MAX + 1)};
+    assert_int_equal(gdn_participant_step(participant, &event, &actions), GDN_OK);
+    assert_int_equal(actions.count, 1);
+    assert_int_equal(actions.list[0].type, GDN_PARTICIPANT_FAIL);
+    assert_string_equal(actions.list[0].reason, "too many rounds are under way");
+    assert_int_equal(
+        step(participant, GDN_PARTICIPANT_MARKER_ARRIVED, round_by(1), GDN_PARTICIPANT_REPORT), 1);
+    assert_int_equal(step(participant, GDN_PARTICIPANT_START_ARRIVED, round_by(GDN_ROUNDS_MAX + 2),
+                          GDN_PARTICIPANT_RECORD_STATE),
+                     1);
+}
+
+static void the_initiator_idle_longest_is_forgotten_first(void **state)
+{
+    gdn_participant *participant = *state;
+    gdn_round_id rounds[GDN_INITIATORS_MAX];
+    for (uint8_t i = 1; i <= GDN_INITIATORS_MAX + 1; i++) {
+        step(participant, GDN_PARTICIPANT_START_ARRIVED, round_by(i), GDN_PARTICIPANT_REPORT);
+        step(participant, GDN_PARTICIPANT_ROUND_ABANDONED, round_by(i), GDN_PARTICIPANT_REPORT);
+    }
+    size_t count = gdn_participant_cut_rounds(participant, rounds);
+    assert_int_equal(count, GDN_INITIATORS_MAX);
+    for (size_t i = 0; i < count; i++) assert_int_not_equal(rounds[i].incarnation, 1);
+}
+
 #define fact(name) cmocka_unit_test_setup_teardown(name, make_participant, free_participant)
 
 int main(void)
@@ -93,6 +138,8 @@ int main(void)
         fact(a_late_start_of_a_dead_initiator_voids_no_living_round),
         fact(a_round_is_cut_once_whatever_other_lives_begin),
         fact(a_new_life_of_the_initiator_voids_the_rounds_of_the_old),
+        fact(one_round_too_many_fails_by_name),
+        fact(the_initiator_idle_longest_is_forgotten_first),
     };
     return cmocka_run_group_tests_name("participant", tests, NULL, NULL);
 }
