@@ -10,6 +10,7 @@ enum facts_phase { FACTS_NOT_YET, FACTS_CUT, FACTS_REPORTED, FACTS_ENDED };
 
 struct facts_round {
     uint64_t tokens;                    /* In the state at the cut, and on recorded channels. */
+    uint32_t report;                    /* Of a site: a number for its bytes, from 1. */
     uint8_t phase;                      /* An enum facts_phase. */
     uint8_t outs, ins, open;            /* Channels of its report, by place: a bit each. */
     uint8_t sent[LAYOUT_PEERS_MAX];     /* By the application before the cut. */

@@ -84,6 +84,11 @@ static void add_frame(struct frames *frames, uint64_t hash, const uint8_t *bytes
     memcpy(frame->bytes, bytes, length);
 }
 
+uint32_t frames_count(const struct frames *frames)
+{
+    return frames->count;
+}
+
 uint32_t frames_number(struct frames *frames, const uint8_t *bytes, size_t length)
 {
     uint64_t hash = hash_of(bytes, length);

@@ -55,7 +55,7 @@ struct network {
 
 struct introduction {
     struct layout layout;
-    struct frames *frames;
+    struct frames *frames, *judged;
     struct past pasts[LAYOUT_NODES_MAX];
     uint32_t orders[LAYOUT_INITIATORS_MAX][LAYOUT_NODES_MAX][LAYOUT_ORDERS_MAX];
     int64_t now_us;
@@ -285,12 +285,16 @@ static void meet(struct introduction *introduction)
 struct introduction *introduction_of(const struct layout *layout)
 {
     if (kept != NULL && memcmp(&kept->layout, layout, sizeof *layout) == 0) return kept;
-    if (kept != NULL) frames_free(kept->frames);
+    if (kept != NULL) {
+        frames_free(kept->frames);
+        frames_free(kept->judged);
+    }
     free(kept);
     kept = calloc(1, sizeof *kept);
     if (kept == NULL) abort();
     memcpy(&kept->layout, layout, sizeof *layout);
     kept->frames = frames_new();
+    kept->judged = frames_new();
     meet(kept);
     return kept;
 }
@@ -309,4 +313,9 @@ uint32_t introduction_order(const struct introduction *introduction, int initiat
 struct frames *introduction_frames(struct introduction *introduction)
 {
     return introduction->frames;
+}
+
+struct frames *introduction_judged(struct introduction *introduction)
+{
+    return introduction->judged;
 }

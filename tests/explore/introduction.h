@@ -21,7 +21,8 @@ int64_t introduction_time_us(const struct introduction *introduction);
 /* The frame of an initiator's order to a node, by position (see layout_order()). */
 uint32_t introduction_order(const struct introduction *introduction, int initiator, int node,
                             int position);
-/* All frames that have been seen. */
+/* All frames, and reports, that have been seen; all sets of reports that were judged. */
 struct frames *introduction_frames(struct introduction *introduction);
+struct frames *introduction_judged(struct introduction *introduction);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/explore/judge.h"
 
+#include "tests/explore/member.h"
 #include <stdio.h>
 
 /* One round on one channel, as both ends have it. */
@@ -175,8 +176,10 @@ static bool judge_traffic(const struct layout *layout, const struct facts *const
 bool judge_execution(const struct layout *layout, const struct facts *const *facts,
                      struct judge_counts *counts, char *why, size_t why_bytes)
 {
+    const struct member_kind *kind = member_kind_of(layout);
     for (int r = 0; r < layout->round_count; r++) {
         if (!judge_round(layout, facts, r, counts, why, why_bytes)) return false;
     }
-    return judge_traffic(layout, facts, why, why_bytes);
+    if (!judge_traffic(layout, facts, why, why_bytes)) return false;
+    return kind->judge == NULL || kind->judge(layout, facts, why, why_bytes);
 }

@@ -20,6 +20,9 @@ struct member_kind {
     bool (*end)(struct member *member);
     /* What crosses a channel, in words. */
     void (*tell)(const struct layout *layout, uint32_t item, FILE *narrator);
+    /* What else must be true in the end, with all nodes' facts; NULL: nothing. */
+    bool (*judge)(const struct layout *layout, const struct facts *const *facts, char *why,
+                  size_t why_bytes);
 };
 
 extern const struct member_kind member_participant, member_site;

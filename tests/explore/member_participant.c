@@ -433,4 +433,4 @@ static void tell(const struct layout *layout, uint32_t item, FILE *narrator)
     }
 }
 
-const struct member_kind member_participant = {make, act, facts, end, tell};
+const struct member_kind member_participant = {make, act, facts, end, tell, NULL};

@@ -82,7 +82,8 @@ static void leave_for_initiator(struct member *member, uint32_t frame)
     struct gdn__failed failed;
     struct gdn__reader in = reader_of(member, frame);
     while (gdn__next_record(&in, &record)) {
-        if (record.type == GDN__REPORT) site_report_read(&member->books, &record);
+        if (record.type == GDN__REPORT)
+            site_report_read(&member->books, introduction_frames(member->introduction), &record);
         if (record.type == GDN__FAILED && gdn__get_failed(&record, &failed)) {
             books_break(&member->books, "a round failed: %.60s", failed.reason);
         }
@@ -314,4 +315,4 @@ static void tell(const struct layout *layout, uint32_t frame, FILE *narrator)
     }
 }
 
-const struct member_kind member_site = {make, act, facts, end, tell};
+const struct member_kind member_site = {make, act, facts, end, tell, site_reports_judge};

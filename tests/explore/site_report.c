@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/explore/site_report.h"
 
-#include "tests/explore/host.h"
+#include "tests/explore/introduction.h"
 #include <stdio.h>
+#include <stdlib.h>
 
 /* ---- Messages and their processes ---- */
 
@@ -94,7 +95,7 @@ static void read_ledger(struct books *books, int r, const gdn_cut *cut)
     books_report_state(books, r, waiting, queued);
 }
 
-void site_report_read(struct books *books, const struct gdn__record *record)
+void site_report_read(struct books *books, struct frames *frames, const struct gdn__record *record)
 {
     gdn_round_id round;
     const uint8_t *bytes;
@@ -111,10 +112,66 @@ void site_report_read(struct books *books, const struct gdn__record *record)
         books_break(books, "a report is of no round, or of no node");
     } else {
         books_report(books, r);
+        books->facts.rounds[r].report = frames_number(frames, bytes, length) + 1;
         for (size_t i = 0; i < cut->nodes[0].channel_count; i++) {
             read_channel(books, r, cut, &cut->nodes[0].channels[i]);
         }
         read_ledger(books, r, cut);
     }
     gdn_cut_free(cut);
+}
+
+/* ---- All reports of a round ---- */
+
+static enum gdn_err merge_report(gdn_cut *cut, const struct frames *frames, uint32_t report,
+                                 char *why, size_t bytes)
+{
+    size_t length;
+    gdn_cut *part;
+    const uint8_t *encoded = frames_get(frames, report - 1, &length);
+    enum gdn_err err = gdn_cut_decode(NULL, encoded, length, &part, why, bytes);
+    if (err != GDN_OK) return err;
+    err = gdn_cut_merge(cut, part, why, bytes);
+    gdn_cut_free(part);
+    return err;
+}
+
+static bool check_reports(const struct frames *frames, const uint32_t *reports, int count,
+                          char *why, size_t bytes)
+{
+    gdn_cut *cut = gdn_cut_new(NULL);
+    if (cut == NULL) abort();
+    enum gdn_err err = GDN_OK;
+    for (int n = 0; err == GDN_OK && n < count; n++) {
+        err = merge_report(cut, frames, reports[n], why, bytes);
+    }
+    if (err == GDN_OK) err = gdn_cut_check(cut, why, bytes);
+    if (err == GDN_OK && cut->missing_count != 0) {
+        (void)snprintf(why, bytes, "the merged reports lack a node");
+        err = GDN_ERR_DISAGREE;
+    }
+    gdn_cut_free(cut);
+    return err == GDN_OK;
+}
+
+bool site_reports_judge(const struct layout *layout, const struct facts *const *facts, char *why,
+                        size_t why_bytes)
+{
+    struct introduction *introduction = introduction_of(layout);
+    struct frames *judged = introduction_judged(introduction);
+    for (int r = 0; r < layout->round_count; r++) {
+        uint32_t reports[LAYOUT_NODES_MAX];
+        int count = 0;
+        for (int n = 0; n < layout->plan.nodes; n++) {
+            if (facts[n]->rounds[r].report != 0) reports[count++] = facts[n]->rounds[r].report;
+        }
+        if (count < layout->plan.nodes) continue; /* It ended early. */
+        uint32_t before = frames_count(judged);
+        size_t length = (size_t)count * sizeof reports[0];
+        if (frames_number(judged, (const uint8_t *)reports, length) != before) continue;
+        if (!check_reports(introduction_frames(introduction), reports, count, why, why_bytes)) {
+            return false;
+        }
+    }
+    return true;
 }

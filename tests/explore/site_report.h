@@ -8,6 +8,7 @@
 
 #include "src/core/wire.h"
 #include "tests/explore/books.h"
+#include "tests/explore/frames.h"
 
 /* Returns @p text. */
 const char *site_message_name(const struct layout *layout, int channel, int message, char text[16]);
@@ -17,7 +18,11 @@ bool site_message_find(const struct layout *layout, gdn_process_id process, int 
 /* The layout's number for a round; -1: it has none. */
 int site_round(const struct layout *layout, gdn_round_id id);
 
-/* A REPORT record that leaves. */
-void site_report_read(struct books *books, const struct gdn__record *record);
+/* A REPORT record that leaves; its bytes are kept in @p frames. */
+void site_report_read(struct books *books, struct frames *frames, const struct gdn__record *record);
+/* The nodes' reports of each complete round, merged and checked as a detector does. False: @p why
+ * says what is wrong with them. */
+bool site_reports_judge(const struct layout *layout, const struct facts *const *facts, char *why,
+                        size_t why_bytes);
 
 #endif
