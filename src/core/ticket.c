@@ -40,10 +40,9 @@ static struct gdn__key pair_key(gdn_process_id process, gdn_resource_id resource
     return (struct gdn__key){mix(seed ^ r.a), mix(~seed ^ r.b)};
 }
 
-static struct gdn__ticket *ring_of(const struct gdn_ledger *ledger, gdn_process_id process,
-                                   gdn_resource_id resource)
+static struct gdn__ticket *ring_of(const struct gdn_ledger *ledger, struct gdn__key pair)
 {
-    return (struct gdn__ticket *)gdn__map_get(&ledger->pairs, pair_key(process, resource));
+    return (struct gdn__ticket *)gdn__map_get(&ledger->pairs, pair);
 }
 
 static void join_ring(struct gdn_ledger *ledger, struct gdn__ticket *ticket)
@@ -53,13 +52,13 @@ static void join_ring(struct gdn_ledger *ledger, struct gdn__ticket *ticket)
         gdn__link_insert(&process->directs, &ticket->ring);
         return;
     }
-    struct gdn__ticket *first = ring_of(ledger, process->id, ticket->resource);
+    struct gdn__key pair = pair_key(process->id, ticket->resource);
+    struct gdn__ticket *first = ring_of(ledger, pair);
     if (first != NULL) {
         gdn__link_insert(&first->ring, &ticket->ring);
         return;
     }
-    bool fits =
-        gdn__map_put(&ledger->pairs, pair_key(process->id, ticket->resource), (uintptr_t)ticket);
+    bool fits = gdn__map_put(&ledger->pairs, pair, (uintptr_t)ticket);
     assert(fits);
     (void)fits;
 }
@@ -70,12 +69,11 @@ static void leave_ring(struct gdn_ledger *ledger, struct gdn__ticket *ticket)
     gdn__link_remove(&ticket->ring);
     if (is_direct(ticket)) return;
 
-    gdn_process_id process = ticket->account->process->id;
-    if (ring_of(ledger, process, ticket->resource) != ticket) return;
-    struct gdn__key key = pair_key(process, ticket->resource);
-    (void)gdn__map_remove(&ledger->pairs, key);
+    struct gdn__key pair = pair_key(ticket->account->process->id, ticket->resource);
+    if (ring_of(ledger, pair) != ticket) return;
+    (void)gdn__map_remove(&ledger->pairs, pair);
     if (next == ticket) return;
-    bool fits = gdn__map_put(&ledger->pairs, key, (uintptr_t)next);
+    bool fits = gdn__map_put(&ledger->pairs, pair, (uintptr_t)next);
     assert(fits); /* The slot just left is free. */
     (void)fits;
 }
@@ -84,7 +82,7 @@ struct gdn__ticket *gdn__ticket_granted_after(const struct gdn_ledger *ledger,
                                               gdn_process_id process, gdn_resource_id resource,
                                               uint64_t after)
 {
-    struct gdn__ticket *first = ring_of(ledger, process, resource);
+    struct gdn__ticket *first = ring_of(ledger, pair_key(process, resource));
     if (first == NULL) return NULL;
     struct gdn__ticket *ticket = first;
     do {
