@@ -5,7 +5,8 @@
  *  A node is a site (gordian/site.h: ledger, snapshots, channels, inbox) and its ZeroMQ sockets
  *  behind a mutex, with an engine thread of the library's own. A thread that sends or takes does
  *  the engine's work where it comes by; the engine does what is left, so a blocked or slow
- *  application delays no round.
+ *  application delays no round (beyond the millisecond after which the engine takes over from a
+ *  thread that has left gdn_take(), gdn_await() or gdn_flush()).
  *
  *      worker threads                 one manager thread, or more
  *      gdn_request -> ticket          gdn_take -> REQUESTED, RELEASED: loop gdn_next, gdn_grant
