@@ -392,6 +392,7 @@ static enum gdn_err judge(struct analysis *a)
     enum gdn_err err = gdn__build(&a->fold, &a->graph);
     if (err == GDN_OK) err = count_processes(a);
     if (err == GDN_OK) err = cut_out_stuck(a);
+    gdn__graph_fini(&a->graph); /* From here on only what is stuck matters. */
     if (err == GDN_OK && a->stuck.vertex_count > 0) err = judge_cores(a);
     return err;
 }
