@@ -185,7 +185,8 @@ struct sim_round {
     struct truth_node at_cut[TRUTH_NODES];
     bool cut[TRUTH_NODES];
     bool over;                     /* Finished, failed, or its detector has gone. */
-    uint64_t crashes, spontaneous; /* Of the run, when it started. */
+    uint64_t crashes, spontaneous; /* Of the run, when it started ... */
+    uint64_t moved;                /* ... as this. */
     size_t connected;              /* Ends of channels that were up then. */
     int due_count;                 /* Waits in a core when it started. */
     struct truth_ended due[TRUTH_WAITS];
@@ -228,6 +229,7 @@ struct sim {
     int severed[TRUTH_NODES + SIM_DETECTORS][TRUTH_NODES + SIM_DETECTORS]; /* Steps. */
     uint64_t crashes;     /* Losses of living peers too. */
     uint64_t spontaneous; /* Waits that ended, or nodes that went, by themselves. */
+    uint64_t moved;       /* Entries, by managers. */
     uint64_t tokens;      /* All there are. */
     bool healed;
     struct sim_round rounds[SIM_DETECTORS];

@@ -512,6 +512,7 @@ void sim_requeue_one(struct sim *sim, int node, int resource, uint64_t random)
     must(world_event(sim->world, sim_nodes[node], &event, NULL), "requeue");
     world_say(sim->world, "  an entry is moved");
     sim->spontaneous++;
+    sim->moved++;
     truth_requeue(&sim->truth, node, resource, &moved, before);
 }
 

@@ -40,6 +40,7 @@ void sim_round_started(struct sim *sim, int detector, uint64_t incarnation, uint
     round->crashes = sim->crashes;
     round->connected = connected(sim);
     round->spontaneous = sim->spontaneous;
+    round->moved = sim->moved;
     round->due_count = 0;
     truth_judge(sim->truth.nodes, sim->shape->nodes, &now);
     for (int i = 0; i < now.wait_count; i++) {
@@ -495,9 +496,12 @@ static bool is_intact(const struct sim_round *round, int core)
     return true;
 }
 
-/* What was there when the round started and still is must be in it. */
-static void check_due(const gdn_verdict *verdict, const struct sim_round *round)
+/* What was there when the round started and still is must be in it. Not judged where entries were
+ * moved meanwhile, there and back again perhaps. */
+static void check_due(const struct sim *sim, const gdn_verdict *verdict,
+                      const struct sim_round *round)
 {
+    if (round->moved != sim->moved) return;
     for (int i = 0; i < round->due_count; i++) {
         const struct truth_ended *due = &round->due[i];
         int wait = truth_find_wait(&now, due->incarnation, due->number);
@@ -546,7 +550,7 @@ static void judge_complete(struct sim *sim, const gdn_verdict *verdict,
     if (!everyone_reported(sim, cut)) return;
     check_conserved(sim, at_cut);
     if (round->crashes == sim->crashes) {
-        check_due(verdict, round);
+        check_due(sim, verdict, round);
         sim_check_restored(sim, cut, at_cut);
         sim->counts->restored++;
     }
