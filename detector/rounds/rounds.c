@@ -2,6 +2,7 @@
 #include "detector/rounds/rounds.h"
 
 #include "src/core/mem.h"
+#include "src/core/merge.h"
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
@@ -232,7 +233,7 @@ static void finish_round(gdn__rounds *rounds, int64_t now_us)
 {
     (void)snprintf(rounds->why, sizeof rounds->why, "%s", gdn_err_text(GDN_ERR_MEMORY));
     enum gdn_err err = name_missing(rounds);
-    if (err == GDN_OK) err = gdn_cut_check(rounds->cut, rounds->why, sizeof rounds->why);
+    if (err == GDN_OK) err = gdn__cut_check_round(rounds->cut, rounds->why, sizeof rounds->why);
     if (err != GDN_OK) {
         fail_round(rounds, now_us);
         return;

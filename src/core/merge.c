@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Reports into one cut, and the checks that a cut must pass before anyone trusts it. */
-#include <gordian/cut.h>
+#include "merge.h"
 
 #include "map.h"
 #include "mem.h"
@@ -267,66 +267,104 @@ static const struct gdn_cut_channel *find_channel(const struct gdn__map *channel
     return (const struct gdn_cut_channel *)gdn__map_get(channels, channel_key(from, to, incoming));
 }
 
+/* The counts of all channels. */
+struct counts {
+    const gdn_cut *cut;
+    struct gdn__map channels;
+    bool all_listed; /* Who lists no channels has none. */
+    char *why;
+    size_t why_bytes;
+};
+
+static const char *name_of(const struct counts *counts, uint32_t party)
+{
+    return counts->cut->parties[party].name;
+}
+
+/* What the other end says; NULL: it does not list that channel. */
+static const struct gdn_cut_channel *other_end(const struct counts *counts,
+                                               const struct gdn_cut_node *node,
+                                               const struct gdn_cut_channel *channel)
+{
+    uint32_t from = channel->incoming ? channel->peer : node->party;
+    uint32_t to = channel->incoming ? node->party : channel->peer;
+    return find_channel(&counts->channels, from, to, !channel->incoming);
+}
+
+static bool lists_channels(const struct counts *counts, uint32_t party)
+{
+    return counts->all_listed ||
+           counts->cut->nodes[counts->cut->parties[party].node].channel_count > 0;
+}
+
 /* A channel that the other end does not list counts 0 (RULES 9), once it lists channels at all;
  * one that it lists without a count is not known. */
-static enum gdn_err check_incoming(const gdn_cut *cut, const struct gdn_cut_node *node,
-                                   const struct gdn_cut_channel *channel,
-                                   const struct gdn__map *channels, char *why, size_t why_bytes)
+static enum gdn_err check_incoming(const struct counts *counts, const struct gdn_cut_node *node,
+                                   const struct gdn_cut_channel *channel)
 {
-    const struct gdn_cut_channel *out = find_channel(channels, channel->peer, node->party, false);
-    const struct gdn_cut_node *sender = &cut->nodes[cut->parties[channel->peer].node];
-    if (out == NULL ? sender->channel_count == 0 : !out->counted) return GDN_OK;
+    const struct gdn_cut_channel *out = other_end(counts, node, channel);
+    if (out == NULL ? !lists_channels(counts, channel->peer) : !out->counted) return GDN_OK;
     uint64_t sent = out == NULL ? 0 : out->count;
     uint64_t received = channel->count + channel->untagged + channel->message_count;
     /* An open channel still has messages on their way: it may only lack, never exceed. */
     if (sent == received || (channel->open && sent > received)) return GDN_OK;
     return gdn__explain(
-        GDN_ERR_UNBALANCED, why, why_bytes,
+        GDN_ERR_UNBALANCED, counts->why, counts->why_bytes,
         "channel %s -> %s does not balance: sent %llu, but taken %llu + untagged %llu + recorded "
         "%zu",
-        cut->parties[channel->peer].name, cut->parties[node->party].name, (unsigned long long)sent,
+        name_of(counts, channel->peer), name_of(counts, node->party), (unsigned long long)sent,
         (unsigned long long)channel->count, (unsigned long long)channel->untagged,
         channel->message_count);
 }
 
 /* What was sent must have another end, unless nothing was sent. */
-static enum gdn_err check_outgoing(const gdn_cut *cut, const struct gdn_cut_node *node,
-                                   const struct gdn_cut_channel *channel,
-                                   const struct gdn__map *channels, char *why, size_t why_bytes)
+static enum gdn_err check_outgoing(const struct counts *counts, const struct gdn_cut_node *node,
+                                   const struct gdn_cut_channel *channel)
 {
-    const struct gdn_cut_node *receiver = &cut->nodes[cut->parties[channel->peer].node];
-    if (channel->count == 0 || receiver->channel_count == 0) return GDN_OK;
-    if (find_channel(channels, node->party, channel->peer, true) != NULL) return GDN_OK;
-    return gdn__explain(GDN_ERR_UNBALANCED, why, why_bytes,
+    if (channel->count == 0 || !lists_channels(counts, channel->peer)) return GDN_OK;
+    if (other_end(counts, node, channel) != NULL) return GDN_OK;
+    const char *from = name_of(counts, node->party), *to = name_of(counts, channel->peer);
+    return gdn__explain(GDN_ERR_UNBALANCED, counts->why, counts->why_bytes,
                         "channel %s -> %s does not balance: sent %llu, but %s counts none of it",
-                        cut->parties[node->party].name, cut->parties[channel->peer].name,
-                        (unsigned long long)channel->count, cut->parties[channel->peer].name);
+                        from, to, (unsigned long long)channel->count, to);
 }
 
-static enum gdn_err check_balance(const gdn_cut *cut, char *why, size_t why_bytes)
+static enum gdn_err check_balance(struct counts *counts)
 {
-    struct gdn__map channels;
-    gdn__map_init(&channels, &cut->allocator);
-    enum gdn_err err = index_channels(cut, &channels);
+    const gdn_cut *cut = counts->cut;
+    gdn__map_init(&counts->channels, &cut->allocator);
+    enum gdn_err err = index_channels(cut, &counts->channels);
     for (size_t n = 0; err == GDN_OK && n < cut->node_count; n++) {
         const struct gdn_cut_node *node = &cut->nodes[n];
         for (size_t i = 0; err == GDN_OK && i < node->channel_count; i++) {
             const struct gdn_cut_channel *channel = &node->channels[i];
             if (!channel->counted || !reported(cut, channel->peer)) continue;
-            err = channel->incoming ? check_incoming(cut, node, channel, &channels, why, why_bytes)
-                                    : check_outgoing(cut, node, channel, &channels, why, why_bytes);
+            err = channel->incoming ? check_incoming(counts, node, channel)
+                                    : check_outgoing(counts, node, channel);
         }
     }
-    gdn__map_fini(&channels);
+    gdn__map_fini(&counts->channels);
+    return err;
+}
+
+static enum gdn_err check(gdn_cut *cut, bool all_listed, char *why, size_t why_bytes)
+{
+    struct counts counts = {
+        .cut = cut, .all_listed = all_listed, .why = why, .why_bytes = why_bytes};
+    (void)gdn__explain(GDN_ERR_MEMORY, why, why_bytes, "%s", gdn_err_text(GDN_ERR_MEMORY));
+    enum gdn_err err = check_incarnations(cut, why, why_bytes);
+    if (err == GDN_OK) err = name_missing(cut);
+    if (err == GDN_OK) err = check_balance(&counts);
+    if (err == GDN_OK) (void)gdn__explain(err, why, why_bytes, "%s", gdn_err_text(err));
     return err;
 }
 
 enum gdn_err gdn_cut_check(gdn_cut *cut, char *why, size_t why_bytes)
 {
-    (void)gdn__explain(GDN_ERR_MEMORY, why, why_bytes, "%s", gdn_err_text(GDN_ERR_MEMORY));
-    enum gdn_err err = check_incarnations(cut, why, why_bytes);
-    if (err == GDN_OK) err = name_missing(cut);
-    if (err == GDN_OK) err = check_balance(cut, why, why_bytes);
-    if (err == GDN_OK) (void)gdn__explain(err, why, why_bytes, "%s", gdn_err_text(err));
-    return err;
+    return check(cut, false, why, why_bytes);
+}
+
+enum gdn_err gdn__cut_check_round(gdn_cut *cut, char *why, size_t why_bytes)
+{
+    return check(cut, true, why, why_bytes);
 }

@@ -2,6 +2,8 @@
 /* Building a cut, merging reports into it, and the checks before anyone trusts it. */
 #include "cut_fixture.h"
 
+#include "src/core/merge.h"
+
 #define WHY_BYTES 512
 
 /* ---- Building ---- */
@@ -361,6 +363,23 @@ static void a_node_that_lists_no_channels_is_not_checked(void **state)
     gdn_cut_free(cut);
 }
 
+/* It had none when it cut, and another sent to it before its own cut: the message is in no report.
+ */
+static void a_node_of_a_round_that_lists_no_channels_has_none(void **state)
+{
+    (void)state;
+    char why[WHY_BYTES];
+    for (int incoming = 0; incoming < 2; incoming++) {
+        uint32_t node;
+        gdn_cut *cut = report_of("n1", &node);
+        add_channel(cut, node, "n2", incoming == 1, 1);
+        assert_ok(gdn_cut_add_node(cut, gdn_cut_party(cut, "n2", 1), &node));
+        assert_int_equal(gdn__cut_check_round(cut, why, sizeof why), GDN_ERR_UNBALANCED);
+        assert_non_null(strstr(why, incoming == 1 ? "channel n2 -> n1" : "channel n1 -> n2"));
+        gdn_cut_free(cut);
+    }
+}
+
 /* ---- Who is missing ---- */
 
 static void whoever_is_named_and_gave_no_report_is_missing(void **state)
@@ -456,6 +475,7 @@ int main(void)
         cmocka_unit_test(an_absent_counter_is_zero),
         cmocka_unit_test(a_channel_without_a_count_is_not_checked),
         cmocka_unit_test(a_node_that_lists_no_channels_is_not_checked),
+        cmocka_unit_test(a_node_of_a_round_that_lists_no_channels_has_none),
         cmocka_unit_test(whoever_is_named_and_gave_no_report_is_missing),
         cmocka_unit_test(building_may_fail_at_every_allocation),
         cmocka_unit_test(merging_may_fail_at_every_allocation),
