@@ -41,7 +41,9 @@ struct gdn__mesh {
     struct gdn__link lost;          /* Rows, those lost first first ... */
     size_t lost_count;              /* ... and how many; from so many on ... */
     size_t collect_at;              /* ... they are looked through for rows to be used again. */
-    struct gdn__link blank;         /* Those. */
+    size_t collect_after;           /* GDN__COLLECT_AFTER, ... */
+    size_t given_up_kept;           /* ... GDN__GIVEN_UP_KEPT; tests are in more of a hurry. */
+    struct gdn__link blank;         /* Rows to be used again. */
     uint64_t rows_reused;           /* How often. */
     struct gdn__formers formers;    /* Whose they were. */
     struct gdn__map by_incarnation; /* Known incarnations, lost ones too -> newest number. */

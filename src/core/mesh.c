@@ -22,7 +22,8 @@ gdn__mesh *gdn__mesh_new(const struct gdn__mesh_options *options)
     gdn__link_init(&mesh->ready);
     gdn__link_init(&mesh->lost);
     gdn__link_init(&mesh->blank);
-    mesh->collect_at = GDN__COLLECT_AFTER;
+    mesh->collect_after = mesh->collect_at = GDN__COLLECT_AFTER;
+    mesh->given_up_kept = GDN__GIVEN_UP_KEPT;
     gdn__formers_init(&mesh->formers, allocator);
     gdn__map_init(&mesh->by_incarnation, allocator);
     gdn__map_init(&mesh->by_id, allocator);

@@ -98,13 +98,13 @@ static void collect(gdn__mesh *mesh)
     for (struct gdn__link *link = mesh->lost.next; link != &mesh->lost; link = next) {
         struct gdn__peer *peer = GDN__OF(link, struct gdn__peer, in_lost);
         next = link->next;
-        bool keep = is_given_up(mesh, peer) && given_up <= GDN__GIVEN_UP_KEPT;
+        bool keep = is_given_up(mesh, peer) && given_up <= mesh->given_up_kept;
         if (keep || is_pinned(peer)) continue;
         if (is_given_up(mesh, peer)) given_up--;
         retire(mesh, peer);
     }
     /* A look costs as much as there is, so the next comes when there is twice as much. */
-    mesh->collect_at = 2 * mesh->lost_count + GDN__COLLECT_AFTER;
+    mesh->collect_at = 2 * mesh->lost_count + mesh->collect_after;
 }
 
 /* ---- From blank to live ---- */
