@@ -14,6 +14,7 @@
  *     taking.c   gdn_take and the descriptor of items
  *     watching.c the inbox, by a thread that waits
  *     engine.c   the thread
+ *     clock.c    what time it is, exactly or about
  *
  * The order in which messages are numbered under the mutex is the order of their channel. The
  * sockets are used under the mutex alone, which is the fence that ZeroMQ asks for when a socket
@@ -80,6 +81,10 @@ struct gdn_node {
     bool has_engine;
 };
 
+bool gdn__node_is_forked(const gdn_node *node);
+
+/* ---- clock.c ---- */
+
 /* Microseconds of the monotonic clock; the mutex is held. */
 int64_t gdn__node_now(gdn_node *node);
 /* The same, at most one tick of the kernel (some milliseconds) late, and not before what the other
@@ -87,8 +92,6 @@ int64_t gdn__node_now(gdn_node *node);
 int64_t gdn__node_now_about(gdn_node *node);
 /* Of that clock, @p timeout_ms from now (below 0: now). */
 struct timespec gdn__time_in(int timeout_ms);
-
-bool gdn__node_is_forked(const gdn_node *node);
 
 /* ---- turn.c: all but the first with the mutex held ---- */
 
