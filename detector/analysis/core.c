@@ -22,9 +22,33 @@ int gdn__core_compare(const struct gdn__core *core, uint32_t ticket_a, uint32_t 
     return gdn__names_compare_tickets(core->fold->cut, ticket_of(a), ticket_of(b));
 }
 
-static int compare_for_sort(const void *a, const void *b, void *core)
+/* A ticket, and how the name of its process begins. */
+struct keyed {
+    uint64_t key;
+    uint32_t ticket;
+};
+
+static int compare_keyed(const void *a, const void *b, void *core)
 {
-    return gdn__core_compare(core, *(const uint32_t *)a, *(const uint32_t *)b);
+    const struct keyed *x = a, *y = b;
+    if (x->key != y->key) return x->key < y->key ? -1 : 1;
+    return gdn__core_compare(core, x->ticket, y->ticket);
+}
+
+static bool sort_tickets(struct gdn__core *core)
+{
+    const struct gdn_allocator *memory = &core->graph.memory;
+    struct keyed *keyed = gdn__alloc(memory, core->ticket_count * sizeof *keyed);
+    if (keyed == NULL) return false;
+    for (size_t i = 0; i < core->ticket_count; i++) {
+        uint32_t ticket = core->tickets[i];
+        uint32_t process = gdn__core_wait(core, ticket)->process;
+        keyed[i] = (struct keyed){gdn__names_key(core->fold->cut, process), ticket};
+    }
+    qsort_r(keyed, core->ticket_count, sizeof *keyed, compare_keyed, core);
+    for (size_t i = 0; i < core->ticket_count; i++) core->tickets[i] = keyed[i].ticket;
+    gdn__free(memory, keyed);
+    return true;
 }
 
 int gdn__core_compare_info(const struct gdn__core *core, uint32_t info_a, uint32_t info_b)
@@ -93,7 +117,7 @@ enum gdn_err gdn__core_init(struct gdn__core *core, const struct gdn__fold *fold
         if (core->graph.vertices[v].kind != GDN__VERTEX_TICKET) continue;
         core->tickets[core->ticket_count++] = v;
     }
-    qsort_r(core->tickets, core->ticket_count, sizeof *core->tickets, compare_for_sort, core);
+    if (!sort_tickets(core)) return GDN_ERR_MEMORY;
     core->model = find_model(core);
     return GDN_OK;
 }

@@ -127,6 +127,20 @@ int gdn__names_compare(const gdn_cut *cut, uint32_t process_a, uint32_t process_
     return gdn_id_compare(a.id, b.id);
 }
 
+uint64_t gdn__names_key(const gdn_cut *cut, uint32_t process)
+{
+    struct thing thing = process_of(cut, process);
+    char digits[GDN_ID_TEXT_BYTES];
+    const char *word = word_for(&thing);
+    if (word == NULL) word = gdn_id_format(thing.id, digits);
+    uint64_t key = 0;
+    for (int i = 0; i < 8; i++) {
+        key = key << 8 | (uint8_t)*word;
+        if (*word != '\0') word++;
+    }
+    return key;
+}
+
 static int compare_for_sort(const void *a, const void *b, void *cut)
 {
     return gdn__names_compare(cut, *(const uint32_t *)a, *(const uint32_t *)b);

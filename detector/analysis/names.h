@@ -24,6 +24,10 @@ const char *gdn__names_resource(const struct gdn__names *names, uint32_t resourc
 /* Negative, zero or positive: by name, then id. */
 int gdn__names_compare(const gdn_cut *cut, uint32_t process_a, uint32_t process_b);
 
+/* How the name of a process begins, as a number: who has the smaller one comes first. For sorting
+ * many without looking at each name again and again. */
+uint64_t gdn__names_key(const gdn_cut *cut, uint32_t process);
+
 /* Sort processes of the cut. */
 void gdn__names_sort(const gdn_cut *cut, uint32_t *processes, size_t count);
 
