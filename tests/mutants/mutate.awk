@@ -3,6 +3,7 @@
 #
 #   -v want=list                a line for each mutant and program that must catch it, with tabs:
 #                               mutant, source file, program, the test that must fail or "-", rule
+#   -v want=check               nothing, unless one no longer applies
 #   -v want=NAME                the source file with that fault, on standard output
 #
 # Status 3: some original text is not in its file exactly once.
@@ -28,7 +29,7 @@
 
 END {
     if (status == 0) finish()
-    if (status == 0 && want != "list" && !found) {
+    if (status == 0 && want != "list" && want != "check" && !found) {
         printf "no mutant is called %s\n", want > "/dev/stderr"
         status = 2
     }
@@ -55,7 +56,7 @@ function finish(    i, words)
         if (split(by[i], words, " ") == 1) words[2] = "-"
         printf "%s\t%s\t%s\t%s\t%s\n", name, file, words[1], words[2], rule
     }
-    if (name == want) {
+    if (name == want || want == "check") {
         found = 1
         write_mutant()
     }
@@ -69,6 +70,7 @@ function write_mutant(    text, line, i, at, rest)
 {
     text = ""
     while ((getline line < file) > 0) text = text line "\n"
+    close(file)
     for (i = 1; i <= hunks; i++) {
         at = index(text, old[i])
         rest = substr(text, at + 1)
@@ -81,5 +83,5 @@ function write_mutant(    text, line, i, at, rest)
         }
         text = substr(text, 1, at - 1) new[i] substr(text, at + length(old[i]))
     }
-    printf "%s", text
+    if (want != "check") printf "%s", text
 }
