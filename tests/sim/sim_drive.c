@@ -229,15 +229,21 @@ static void wait_on(struct sim *sim, struct sim_driver *driver, uint64_t random)
     driver->wanted = TRUTH_DIRECT;
 }
 
+static bool is_unanswered(const struct truth_need *need, int process)
+{
+    return need->process == process && !need->met && !need->owed;
+}
+
 /* From now on the process owes a wake to everyone who waits for it. */
 static void owe_wakes(struct sim *sim, int process, int from)
 {
     for (int n = 0; n < sim->shape->nodes; n++) {
-        const struct truth_node *node = &sim->truth.nodes[n];
+        struct truth_node *node = &sim->truth.nodes[n];
         for (int i = 0; i < node->ticket_count; i++) {
-            const struct truth_ticket *ticket = &node->tickets[i];
+            struct truth_ticket *ticket = &node->tickets[i];
             for (int k = 0; k < ticket->need_count; k++) {
-                if (ticket->needs[k].process != process || ticket->needs[k].met) continue;
+                if (!is_unanswered(&ticket->needs[k], process)) continue;
+                ticket->needs[k].owed = true;
                 assert_true(sim->owed_count < TRUTH_WAITS);
                 sim->owed[sim->owed_count++] = (struct sim_owed){.from = from,
                                                                  .to = n,
@@ -663,7 +669,7 @@ static bool is_waited_for(const struct sim *sim, int process)
         for (int i = 0; i < node->ticket_count; i++) {
             const struct truth_ticket *ticket = &node->tickets[i];
             for (int k = 0; k < ticket->need_count; k++) {
-                if (ticket->needs[k].process == process && !ticket->needs[k].met) return true;
+                if (is_unanswered(&ticket->needs[k], process)) return true;
             }
         }
     }

@@ -24,7 +24,8 @@
 struct truth_need {
     int8_t process; /* TRUTH_GROUP: at least at_least of the count needs that follow. */
     uint8_t at_least, count;
-    bool met; /* A process. */
+    bool met;  /* A process. */
+    bool owed; /* It has ended, and its wake is on the way or will be; the simulator's. */
 };
 
 /* How a process asks for a resource. */

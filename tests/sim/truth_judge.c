@@ -478,7 +478,7 @@ static void find_cores(struct truth_judged *judged, const struct some *stuck)
             bool is_first = reach[i][i];
             for (int k = 0; k < judged->wait_count; k++) {
                 component.in[k] = reach[i][k] && reach[k][i];
-                if (component.in[k] && k < i) is_first = false;
+                if (k < i && component.in[k]) is_first = false;
             }
             if (!is_first) continue;
             if (!same_waits(&component, &whole)) {

@@ -72,7 +72,7 @@ static gdn_node *open_node(const char *name, bool scarce)
 
 static void expect_item(gdn_node *node, enum gdn_item_type type, gdn_ticket *ticket)
 {
-    struct gdn_item item;
+    struct gdn_item item = {.bytes = NULL};
     AGAIN(gdn_take(node, &item, LONG_MS));
     assert_int_equal(item.type, type);
     if (ticket != NULL) *ticket = item.ticket;
