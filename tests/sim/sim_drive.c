@@ -642,15 +642,19 @@ static void add_outcome(struct sim *sim, int node, const struct gdn_item *item)
     sim->outcome = (sim->outcome ^ word) * UINT64_C(0x100000001b3) + item->mode;
 }
 
+static uint64_t messages_taken(const struct sim *sim, int node)
+{
+    return gdn_site_counters(world_site(sim->world, sim_nodes[node])).messages_taken;
+}
+
 bool sim_take(struct sim *sim, int node)
 {
     struct peeked list[PEEKED];
     struct gdn_item item;
-    gdn_site *site = world_site(sim->world, sim_nodes[node]);
-    uint64_t before = site->messages_taken;
+    uint64_t before = messages_taken(sim, node);
     int count = peek(sim, node, list);
     bool took = world_take(sim->world, sim_nodes[node], &item);
-    uint64_t taken = site->messages_taken - before;
+    uint64_t taken = messages_taken(sim, node) - before;
     assert_true(taken <= (uint64_t)count);
     note_taken(sim, node, list, taken);
     if (took) {
