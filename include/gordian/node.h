@@ -195,9 +195,10 @@ GDN_API void gdn_item_fini(struct gdn_item *item);
 
 /** A descriptor to poll for reading: readable exactly while something waits to be taken, and for
  *  good after gdn_node_stop(). What waits may take effect without an item (a cancel, a grant that
- * crossed its cancel), so poll, then gdn_take() with timeout 0. Close-on-exec. Never read or close
- * it. -1 in a forked child. */
-GDN_API int gdn_node_descriptor(const gdn_node *node);
+ * crossed its cancel), so poll, then gdn_take() with timeout 0. It is kept up from the first call
+ * on, which costs each item that nobody waits for two system calls. Close-on-exec. Never read or
+ * close it. -1 in a forked child. */
+GDN_API int gdn_node_descriptor(gdn_node *node);
 
 /* ---- Looking inside ---- */
 

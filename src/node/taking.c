@@ -62,13 +62,12 @@ void gdn_item_fini(struct gdn_item *item)
     item->length = 0;
 }
 
-int gdn_node_descriptor(const gdn_node *node)
+int gdn_node_descriptor(gdn_node *node)
 {
     if (gdn__node_is_forked(node)) return -1;
-    gdn_node *shown = (gdn_node *)(uintptr_t)node;
-    gdn__node_lock(shown);
-    shown->shown = true;
-    gdn__node_show_items(shown, gdn_site_counters(shown->site).items_waiting);
-    gdn__node_unlock(shown);
+    gdn__node_lock(node);
+    node->shown = true;
+    gdn__node_show_items(node, gdn__site_items_waiting(node->site));
+    gdn__node_unlock(node);
     return node->items_fd;
 }
