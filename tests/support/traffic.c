@@ -6,13 +6,12 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define PAYLOAD_MAGIC   UINT64_C(0x1985c0ffee0a11ce)
 #define RESOURCE_MAGIC  0x7c1e /* First bytes of a resource that only traffic uses. */
 #define BURST           32     /* Messages to one peer before the next has its turn. */
-#define RETRY_NS        1000000
-#define REQUEST_EVERY   6 /* One in so many is a request. */
+#define ROOM_MS         2      /* Longest wait for one peer's room: another may have some before. */
+#define REQUEST_EVERY   6      /* One in so many is a request. */
 #define SMALL_BYTES     240
 #define MEDIUM_BYTES    4096  /* One payload in 64. */
 #define LARGE_BYTES     50000 /* One in 2048. */
@@ -44,6 +43,8 @@ struct partner {
 struct traffic {
     gdn_node *node;
     pthread_mutex_t mutex;
+    pthread_cond_t changed; /* Who is there, or whether to go on. */
+    uint64_t changes;       /* How often. */
     pthread_t sender;
     bool has_sender, stopping, halting;
     struct partner partners[TRAFFIC_PEERS_MAX];
@@ -188,21 +189,57 @@ static bool send_one(struct traffic *traffic, struct partner *partner)
     return err == GDN_OK;
 }
 
-/* A window that opens tells nobody: look again soon. */
+/* Under the mutex. */
+static void note_change(struct traffic *traffic)
+{
+    traffic->changes++;
+    pthread_cond_signal(&traffic->changed);
+}
+
+static const struct partner *find_unfinished(const struct traffic *traffic)
+{
+    for (int i = 0; i < traffic->partner_count; i++) {
+        if (!traffic->partners[i].finished) return &traffic->partners[i];
+    }
+    return NULL;
+}
+
+/* Nothing could be sent: until a peer has room; where none is there to have any, until that has
+ * changed since @p seen. */
+static void wait_for_room(struct traffic *traffic, uint64_t seen)
+{
+    pthread_mutex_lock(&traffic->mutex);
+    const struct partner *partner = find_unfinished(traffic);
+    pthread_mutex_unlock(&traffic->mutex);
+    if (partner != NULL) {
+        enum gdn_err err = gdn_await(traffic->node, partner->id, ROOM_MS);
+        if (err == GDN_OK || err == GDN_ERR_TIMEOUT) return;
+    }
+    pthread_mutex_lock(&traffic->mutex);
+    while (traffic->changes == seen) pthread_cond_wait(&traffic->changed, &traffic->mutex);
+    pthread_mutex_unlock(&traffic->mutex);
+}
+
+/* False: it is all over. */
+static bool goes_on(struct traffic *traffic, uint64_t *changes)
+{
+    pthread_mutex_lock(&traffic->mutex);
+    *changes = traffic->changes;
+    bool stopping = traffic->stopping;
+    pthread_mutex_unlock(&traffic->mutex);
+    return !stopping;
+}
+
 static void *send_all(void *started)
 {
     struct traffic *traffic = started;
-    const struct timespec retry = {.tv_nsec = RETRY_NS};
-    bool stopping = false;
-    while (!stopping) {
+    uint64_t changes;
+    while (goes_on(traffic, &changes)) {
         bool sent = false;
         for (int i = 0; i < traffic->partner_count; i++) {
             for (int k = 0; k < BURST && send_one(traffic, &traffic->partners[i]); k++) sent = true;
         }
-        if (!sent) (void)nanosleep(&retry, NULL);
-        pthread_mutex_lock(&traffic->mutex);
-        stopping = traffic->stopping;
-        pthread_mutex_unlock(&traffic->mutex);
+        if (!sent) wait_for_room(traffic, changes);
     }
     return NULL;
 }
@@ -298,9 +335,13 @@ bool traffic_item(struct traffic *traffic, const struct gdn_item *item)
         break;
     case GDN_ITEM_PEER_LOST:
         peer_lost(traffic, partner);
+        note_change(traffic);
         ours = false; /* Of interest to others too. */
         break;
     case GDN_ITEM_PEER_UP:
+        note_change(traffic);
+        ours = false;
+        break;
     case GDN_ITEM_RELEASED:
     case GDN_ITEM_WOKEN:
     case GDN_ITEM_ABORTED:
@@ -322,6 +363,7 @@ struct traffic *traffic_new(gdn_node *node, char *const peers[], int peer_count,
     traffic->random = seed * 2 + 1;
     traffic->partner_count = peer_count;
     (void)pthread_mutex_init(&traffic->mutex, NULL);
+    (void)pthread_cond_init(&traffic->changed, NULL);
     for (int i = 0; i < peer_count; i++) {
         traffic->partners[i].id = gdn_node_named(peers[i]);
         if (rejoins) stream_reopen(&traffic->partners[i].stream);
@@ -340,8 +382,10 @@ void traffic_free(struct traffic *traffic)
     if (traffic == NULL) return;
     pthread_mutex_lock(&traffic->mutex);
     traffic->stopping = true;
+    note_change(traffic);
     pthread_mutex_unlock(&traffic->mutex);
     if (traffic->has_sender) (void)pthread_join(traffic->sender, NULL);
+    (void)pthread_cond_destroy(&traffic->changed);
     (void)pthread_mutex_destroy(&traffic->mutex);
     free(traffic);
 }
@@ -350,6 +394,7 @@ void traffic_halt(struct traffic *traffic)
 {
     pthread_mutex_lock(&traffic->mutex);
     traffic->halting = true;
+    note_change(traffic);
     pthread_mutex_unlock(&traffic->mutex);
 }
 

@@ -26,7 +26,7 @@ struct traffic_totals {
     uint64_t grants;
     uint64_t lost, repeated, reordered; /* Over all streams. */
     uint64_t damaged;                   /* A wrong checksum, or of a sender that is not its peer. */
-    uint64_t full;                      /* Times that a peer took no more for now. */
+    uint64_t full;                      /* Times that a peer had no room. */
     uint64_t reopened;                  /* Peers that were lost. */
 };
 
