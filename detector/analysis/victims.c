@@ -34,7 +34,7 @@ struct trial {
  * so each can be ended by name. */
 static void list_members(struct trial *t, const struct gdn__fold *fold, uint32_t *seen)
 {
-    size_t end = t->graph.vertex_count; /* Those that may not be aborted are put here for now. */
+    size_t end = t->graph.vertex_count; /* Those that may not be aborted grow down from here. */
     size_t last = end;
     for (uint32_t v = 0; v < t->graph.vertex_count; v++) {
         if (t->graph.vertices[v].kind != GDN__VERTEX_TICKET) continue;
