@@ -227,8 +227,8 @@ void puppet_signal(struct puppet *puppet, int signal)
 static int end(struct puppet *puppet, int signal)
 {
     if (puppet->stopped && signal != SIGKILL) (void)kill(puppet->pid, SIGCONT);
-    (void)close(puppet->string);
     int status = program_end(puppet->pid, signal, STOP_MS);
+    (void)close(puppet->string); /* Not before: it would quit by itself, with a goodbye. */
     puppet->pid = 0;
     return status;
 }
