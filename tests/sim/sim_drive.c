@@ -83,7 +83,7 @@ static void check_turned_down(const struct sim *sim, const struct sim_driver *dr
 {
     int home = truth_home_of(&sim->truth, resource);
     if ((wish.flags & GDN_REQUEST_NO_WAIT) == 0 || home != driver->node) return;
-    bool free = truth_is_free(&sim->truth.nodes[home].homes[resource], driver->process, wish);
+    bool free = truth_home_is_free(&sim->truth.nodes[home].homes[resource], driver->process, wish);
     if (free == (err == GDN_OK)) return;
     sim_broken(SIM_ORACLE_SITE, "%s %s: a request that does not wait: %s", sim_nodes[home],
                sim_resources[resource], gdn_err_text(err));
@@ -481,7 +481,7 @@ bool sim_grant(struct sim *sim, int node, int resource)
     struct truth_entry entry;
     for (;;) {
         bool offered = gdn_site_next(world_site(sim->world, sim_nodes[node]), id, &event.as.ticket);
-        bool expected = truth_next(&sim->truth.nodes[node], resource, &entry);
+        bool expected = truth_home_next(&sim->truth.nodes[node].homes[resource], &entry);
         if (offered != expected) {
             sim_broken(SIM_ORACLE_SITE, "%s %s: %s is offered", sim_nodes[node],
                        sim_resources[resource], offered ? "too much" : "too little");

@@ -183,49 +183,25 @@ static void build_restored(struct system *system, const struct sim *sim, const g
 
 /* ---- Going on ---- */
 
-static void remove_where(struct truth_list *list, uint64_t incarnation, uint64_t number,
-                         int process)
-{
-    int kept = 0;
-    for (int i = 0; i < list->count; i++) {
-        const struct truth_entry *entry = &list->entries[i];
-        bool gone = !entry->orphan && entry->incarnation == incarnation &&
-                    (process >= 0 ? entry->process == process : entry->number == number);
-        if (!gone) list->entries[kept++] = *entry;
-    }
-    list->count = kept;
-}
-
-static bool holds(const struct truth_home *home, int process)
-{
-    for (int i = 0; i < home->holders.count; i++) {
-        if (home->holders.entries[i].process == process) return true;
-    }
-    return false;
-}
-
 static void join_queue(struct truth_home *home, struct truth_entry entry)
 {
     int at = home->queue.count;
     if ((entry.wish.flags & GDN_REQUEST_FRONT) != 0) {
         at = 0;
-    } else if (holds(home, entry.process)) {
+    } else if (truth_list_has(&home->holders, entry.process)) {
         for (at = 0; at < home->queue.count; at++) {
-            if (!holds(home, home->queue.entries[at].process)) break;
+            if (!truth_list_has(&home->holders, home->queue.entries[at].process)) break;
         }
     }
-    assert_true(home->queue.count < TRUTH_PLACES);
     entry.wish.flags = 0;
-    memmove(&home->queue.entries[at + 1], &home->queue.entries[at],
-            (size_t)(home->queue.count++ - at) * sizeof entry);
-    home->queue.entries[at] = entry;
+    truth_list_insert(&home->queue, at, entry);
 }
 
 /* What does not wait comes in at once, or not at all. */
 static void arrive(struct truth_home *home, struct truth_entry entry)
 {
     bool waits = (entry.wish.flags & GDN_REQUEST_NO_WAIT) == 0;
-    if (!waits && !truth_is_free(home, entry.process, entry.wish)) return;
+    if (!waits && !truth_home_is_free(home, entry.process, entry.wish)) return;
     join_queue(home, entry);
 }
 
@@ -258,11 +234,13 @@ static void deliver(struct system *system, int from, int to, const struct truth_
         return;
     case GDN_VERB_RELEASE:
     case GDN_VERB_CANCEL:
+        for (int r = 0; r < TRUTH_RESOURCES; r++) {
+            truth_home_finish(&at->homes[r], incarnation, message->number);
+        }
+        return;
     case GDN_VERB_END:
         for (int r = 0; r < TRUTH_RESOURCES; r++) {
-            int process = message->verb == GDN_VERB_END ? message->process : -1;
-            remove_where(&at->homes[r].holders, incarnation, message->number, process);
-            remove_where(&at->homes[r].queue, incarnation, message->number, process);
+            truth_home_end(&at->homes[r], message->process, incarnation);
         }
         return;
     case GDN_VERB_GRANT:
@@ -317,10 +295,9 @@ static bool end_all_of(struct system *system, int process)
 static bool serve(struct system *system, int home, int resource)
 {
     struct truth_entry entry;
-    if (!truth_next(&system->node[home], resource, &entry)) return false;
     struct truth_home *at = &system->node[home].homes[resource];
-    remove_where(&at->queue, entry.incarnation, entry.number, -1);
-    at->holders.entries[at->holders.count++] = entry;
+    if (!truth_home_next(at, &entry)) return false;
+    truth_home_grant(at, entry);
     if (system->node[entry.issuer].incarnation == entry.incarnation) {
         end_wait(&system->node[entry.issuer], entry.number);
     }

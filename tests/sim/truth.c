@@ -163,94 +163,10 @@ static void send_message(struct truth *truth, int from, int to, struct truth_mes
     sender->out[to].count = channel->sent;
 }
 
-/* ---- Lists ---- */
-
-static void insert_entry(struct truth_list *list, int at, struct truth_entry entry)
-{
-    assert_true(list->count < TRUTH_PLACES);
-    memmove(&list->entries[at + 1], &list->entries[at], (size_t)(list->count - at) * sizeof entry);
-    list->entries[at] = entry;
-    list->count++;
-}
-
-static void remove_entry(struct truth_list *list, int at)
-{
-    list->count--;
-    memmove(&list->entries[at], &list->entries[at + 1],
-            (size_t)(list->count - at) * sizeof list->entries[0]);
-}
-
-static int find_entry(const struct truth_list *list, uint64_t incarnation, uint64_t number)
-{
-    for (int i = 0; i < list->count; i++) {
-        const struct truth_entry *entry = &list->entries[i];
-        if (!entry->orphan && entry->incarnation == incarnation && entry->number == number) {
-            return i;
-        }
-    }
-    return -1;
-}
-
-static bool holds(const struct truth_home *home, int process)
-{
-    for (int i = 0; i < home->holders.count; i++) {
-        if (home->holders.entries[i].process == process) return true;
-    }
-    return false;
-}
-
-static bool is_promised(const struct truth_list *queue, int at)
-{
-    return at < queue->count && (queue->entries[at].wish.flags & GDN_REQUEST_NO_WAIT) != 0;
-}
-
-static int first_place(const struct truth_list *queue)
-{
-    int at = 0;
-    while (is_promised(queue, at)) at++;
-    return at;
-}
-
-/* What does not wait stands before all, conversions before the others, in order of arrival; FRONT
- * is before all of its kind. */
-static int place_of(const struct truth_home *home, bool conversion, struct truth_wish wish)
-{
-    bool front = (wish.flags & GDN_REQUEST_FRONT) != 0;
-    if (!conversion && !front) return home->queue.count;
-    int at = first_place(&home->queue);
-    if (conversion && front) return at;
-    while (at < home->queue.count && home->queue.entries[at].conversion) at++;
-    return at;
-}
-
-static void queue_entry(struct truth_home *home, struct truth_entry entry)
-{
-    entry.conversion = holds(home, entry.process);
-    int at = place_of(home, entry.conversion, entry.wish);
-    if ((entry.wish.flags & GDN_REQUEST_NO_WAIT) != 0) at = first_place(&home->queue);
-    insert_entry(&home->queue, at, entry);
-}
-
-static void finish_entry(struct truth_home *home, uint64_t incarnation, uint64_t number)
-{
-    int at = find_entry(&home->holders, incarnation, number);
-    if (at >= 0) remove_entry(&home->holders, at);
-    at = find_entry(&home->queue, incarnation, number);
-    if (at >= 0) remove_entry(&home->queue, at);
-}
-
 static void finish_everywhere(struct truth_node *node, uint64_t incarnation, uint64_t number)
 {
-    for (int r = 0; r < TRUTH_RESOURCES; r++) finish_entry(&node->homes[r], incarnation, number);
-}
-
-static void end_in_list(struct truth_list *list, int process, uint64_t incarnation)
-{
-    for (int i = list->count; i-- > 0;) {
-        const struct truth_entry *entry = &list->entries[i];
-        bool ends =
-            !entry->orphan && entry->process == process && entry->incarnation == incarnation;
-        if (ends) remove_entry(list, i);
+    for (int r = 0; r < TRUTH_RESOURCES; r++) {
+        truth_home_finish(&node->homes[r], incarnation, number);
     }
 }
 
@@ -269,12 +185,12 @@ void truth_request(struct truth *truth, int node, int process, int resource, str
                                              .home_incarnation = issuer->knows[home],
                                              .association = issuer->association[home]});
     if (home == node) {
-        queue_entry(&issuer->homes[resource],
-                    (struct truth_entry){.incarnation = issuer->incarnation,
-                                         .number = number,
-                                         .issuer = (int8_t)node,
-                                         .process = (int8_t)process,
-                                         .wish = wish});
+        truth_home_request(&issuer->homes[resource],
+                           (struct truth_entry){.incarnation = issuer->incarnation,
+                                                .number = number,
+                                                .issuer = (int8_t)node,
+                                                .process = (int8_t)process,
+                                                .wish = wish});
         return;
     }
     send_message(truth, node, home,
@@ -328,11 +244,7 @@ void truth_release(struct truth *truth, int node, int process, int resource)
         }
     }
     if (truth_home_of(truth, resource) != node) return;
-    struct truth_list *holders = &issuer->homes[resource].holders;
-    for (int i = holders->count; i-- > 0;) {
-        const struct truth_entry *entry = &holders->entries[i];
-        if (entry->orphan && entry->process == process) remove_entry(holders, i);
-    }
+    truth_home_end_orphans(&issuer->homes[resource], process);
 }
 
 void truth_cancel(struct truth *truth, int node, uint64_t number)
@@ -340,18 +252,6 @@ void truth_cancel(struct truth *truth, int node, uint64_t number)
     struct truth_ticket *ticket = truth_ticket(&truth->nodes[node], number);
     assert_non_null(ticket);
     finish_ticket(truth, node, ticket, GDN_VERB_CANCEL);
-}
-
-/* All orphans of the process are tickets of this node as well. */
-static void end_orphans(struct truth_node *node, int process)
-{
-    for (int r = 0; r < TRUTH_RESOURCES; r++) {
-        struct truth_list *holders = &node->homes[r].holders;
-        for (int i = holders->count; i-- > 0;) {
-            const struct truth_entry *entry = &holders->entries[i];
-            if (entry->orphan && entry->process == process) remove_entry(holders, i);
-        }
-    }
 }
 
 void truth_end(struct truth *truth, int node, int process)
@@ -367,92 +267,14 @@ void truth_end(struct truth *truth, int node, int process)
         if (ticket->home >= 0) at_home[ticket->home] = true;
         finish_ticket(truth, node, ticket, 0);
     }
-    end_orphans(issuer, process);
+    /* All orphans of the process are tickets of this node as well. */
+    for (int r = 0; r < TRUTH_RESOURCES; r++) truth_home_end_orphans(&issuer->homes[r], process);
     for (int home = 0; home < truth->node_count; home++) {
         if (!at_home[home] || home == node) continue;
         send_message(truth, node, home,
                      (struct truth_message){
                          .verb = GDN_VERB_END, .process = (int8_t)process, .resource = -1});
     }
-}
-
-static bool conflict(uint8_t a, uint8_t b)
-{
-    return a == GDN_MODE_EXCLUSIVE || b == GDN_MODE_EXCLUSIVE;
-}
-
-/* What the process holds there already allows all that is asked for. */
-static bool is_covered(const struct truth_list *holders, int process, uint8_t mode)
-{
-    for (int i = 0; i < holders->count; i++) {
-        const struct truth_entry *holder = &holders->entries[i];
-        if (holder->process != process) continue;
-        if (holder->wish.mode == GDN_MODE_EXCLUSIVE || mode == GDN_MODE_SHARED) return true;
-    }
-    return false;
-}
-
-static bool conflicts_in(const struct truth_list *list, int end, int process, uint8_t mode)
-{
-    for (int i = 0; i < end; i++) {
-        const struct truth_entry *other = &list->entries[i];
-        if (other->process != process && conflict(other->wish.mode, mode)) return true;
-    }
-    return false;
-}
-
-static int units_in(const struct truth_list *list, int end)
-{
-    int units = 0;
-    for (int i = 0; i < end; i++) units += list->entries[i].wish.units;
-    return units;
-}
-
-/* What an entry at that place of the queue may not pass: all before it, or what is promised. */
-static int blocking_end(const struct truth_home *home, int place)
-{
-    int end = 0;
-    if (!home->unordered) return place;
-    while (end < place && is_promised(&home->queue, end)) end++;
-    return end;
-}
-
-/* The units that are free are enough for it and for what it may not pass. */
-static bool fits_at(const struct truth_home *home, int place, int units)
-{
-    int free = home->capacity - units_in(&home->holders, home->holders.count);
-    return units_in(&home->queue, blocking_end(home, place)) + units <= free;
-}
-
-bool truth_is_free(const struct truth_home *home, int process, struct truth_wish wish)
-{
-    int place = place_of(home, holds(home, process), wish);
-    int promised = first_place(&home->queue);
-    if (home->capacity > 0) return fits_at(home, place, wish.units);
-    if (conflicts_in(&home->holders, home->holders.count, process, wish.mode)) return false;
-    if (conflicts_in(&home->queue, promised, process, wish.mode)) return false;
-    return is_covered(&home->holders, process, wish.mode) ||
-           !conflicts_in(&home->queue, blocking_end(home, place), process, wish.mode);
-}
-
-static bool may_be_granted(const struct truth_home *home, int at)
-{
-    const struct truth_entry *entry = &home->queue.entries[at];
-    if (home->capacity > 0) return fits_at(home, at, entry->wish.units);
-    if (is_covered(&home->holders, entry->process, entry->wish.mode)) return true;
-    return !conflicts_in(&home->holders, home->holders.count, entry->process, entry->wish.mode) &&
-           !conflicts_in(&home->queue, blocking_end(home, at), entry->process, entry->wish.mode);
-}
-
-bool truth_next(const struct truth_node *node, int resource, struct truth_entry *entry)
-{
-    const struct truth_home *home = &node->homes[resource];
-    for (int i = 0; i < home->queue.count; i++) {
-        if (!may_be_granted(home, i)) continue;
-        *entry = home->queue.entries[i];
-        return true;
-    }
-    return false;
 }
 
 static void serve_ticket(struct truth *truth, int node, struct truth_ticket *ticket)
@@ -464,10 +286,8 @@ static void serve_ticket(struct truth *truth, int node, struct truth_ticket *tic
 void truth_grant(struct truth *truth, int home, int resource, const struct truth_entry *granted)
 {
     struct truth_node *node = &truth->nodes[home];
-    struct truth_home *at = &node->homes[resource];
     struct truth_entry entry = *granted;
-    remove_entry(&at->queue, find_entry(&at->queue, entry.incarnation, entry.number));
-    insert_entry(&at->holders, at->holders.count, entry);
+    truth_home_grant(&node->homes[resource], entry);
     if (entry.issuer == home) {
         serve_ticket(truth, home, truth_ticket(node, entry.number));
         return;
@@ -483,9 +303,8 @@ void truth_grant(struct truth *truth, int home, int resource, const struct truth
 void truth_refuse(struct truth *truth, int home, int resource, const struct truth_entry *refused)
 {
     struct truth_node *node = &truth->nodes[home];
-    struct truth_home *at = &node->homes[resource];
     struct truth_entry entry = *refused;
-    remove_entry(&at->queue, find_entry(&at->queue, entry.incarnation, entry.number));
+    truth_home_refuse(&node->homes[resource], entry);
     if (entry.issuer == home) {
         note_end(truth, home, entry.number, TRUTH_GIVEN_UP);
         remove_ticket(node, truth_ticket(node, entry.number));
@@ -505,14 +324,7 @@ void truth_refuse(struct truth *truth, int home, int resource, const struct trut
 void truth_requeue(struct truth *truth, int home, int resource, const struct truth_entry *moved,
                    int before)
 {
-    struct truth_list *queue = &truth->nodes[home].homes[resource].queue;
-    struct truth_entry entry = *moved;
-    int at = find_entry(queue, entry.incarnation, entry.number);
-    if (is_promised(queue, at)) return;
-    remove_entry(queue, at);
-    if (before > at) before--;
-    int first = first_place(queue);
-    insert_entry(queue, before < first ? first : before, entry);
+    truth_home_requeue(&truth->nodes[home].homes[resource], *moved, before);
 }
 
 static void meet_need(struct truth *truth, int node, uint64_t number, int by)
@@ -563,13 +375,13 @@ static void apply_request(struct truth *truth, int node, struct truth_peer peer,
 {
     struct truth_home *home = &truth->nodes[node].homes[message->resource];
     bool waits = (message->wish.flags & GDN_REQUEST_NO_WAIT) == 0;
-    if (waits || truth_is_free(home, message->process, message->wish)) {
-        queue_entry(home, (struct truth_entry){.incarnation = peer.incarnation,
-                                               .number = message->number,
-                                               .association = peer.association,
-                                               .issuer = (int8_t)peer.node,
-                                               .process = message->process,
-                                               .wish = message->wish});
+    if (waits || truth_home_is_free(home, message->process, message->wish)) {
+        truth_home_request(home, (struct truth_entry){.incarnation = peer.incarnation,
+                                                      .number = message->number,
+                                                      .association = peer.association,
+                                                      .issuer = (int8_t)peer.node,
+                                                      .process = message->process,
+                                                      .wish = message->wish});
         return;
     }
     send_message(truth, node, peer.node,
@@ -596,8 +408,7 @@ static void apply(struct truth *truth, int node, struct truth_peer peer,
         return;
     case GDN_VERB_END:
         for (int r = 0; r < TRUTH_RESOURCES; r++) {
-            end_in_list(&at->homes[r].holders, message->process, incarnation);
-            end_in_list(&at->homes[r].queue, message->process, incarnation);
+            truth_home_end(&at->homes[r], message->process, incarnation);
         }
         return;
     case GDN_VERB_GRANT:
@@ -643,25 +454,6 @@ bool truth_take(struct truth *truth, int node, struct truth_peer from)
 
 /* ---- A peer is gone ---- */
 
-static bool is_of(const struct truth_entry *entry, struct truth_peer peer)
-{
-    return entry->incarnation == peer.incarnation && entry->association == peer.association;
-}
-
-static void lose_entries(struct truth_node *node, struct truth_peer peer)
-{
-    for (int r = 0; r < TRUTH_RESOURCES; r++) {
-        struct truth_home *home = &node->homes[r];
-        for (int i = home->queue.count; i-- > 0;) {
-            if (is_of(&home->queue.entries[i], peer)) remove_entry(&home->queue, i);
-        }
-        for (int i = 0; i < home->holders.count; i++) {
-            struct truth_entry *holder = &home->holders.entries[i];
-            if (is_of(holder, peer)) holder->orphan = true;
-        }
-    }
-}
-
 static void lose_tickets(struct truth *truth, int node, struct truth_peer peer)
 {
     struct truth_node *at = &truth->nodes[node];
@@ -700,17 +492,15 @@ void truth_lose(struct truth *truth, int node, struct truth_peer peer, int arriv
     if (is_with(out, at->incarnation, peer.incarnation, peer.association)) {
         *out = (struct truth_end){NULL, 0};
     }
-    lose_entries(at, peer);
+    for (int r = 0; r < TRUTH_RESOURCES; r++) {
+        truth_home_lose(&at->homes[r], peer.incarnation, peer.association);
+    }
     lose_tickets(truth, node, peer);
 }
 
 void truth_drop_orphans(struct truth *truth, int node, int peer)
 {
     for (int r = 0; r < TRUTH_RESOURCES; r++) {
-        struct truth_list *holders = &truth->nodes[node].homes[r].holders;
-        for (int i = holders->count; i-- > 0;) {
-            const struct truth_entry *entry = &holders->entries[i];
-            if (entry->orphan && entry->issuer == peer) remove_entry(holders, i);
-        }
+        truth_home_drop_orphans(&truth->nodes[node].homes[r], peer);
     }
 }

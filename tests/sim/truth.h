@@ -8,13 +8,13 @@
 #ifndef TESTS_SIM_TRUTH_H
 #define TESTS_SIM_TRUTH_H
 
+#include "tests/sim/truth_home.h"
 #include <gordian/site.h>
 
 #define TRUTH_NODES     4
 #define TRUTH_PROCESSES 8
 #define TRUTH_RESOURCES 6
 #define TRUTH_TICKETS   64 /* Live, issued by one node. */
-#define TRUTH_PLACES    32 /* Holders or entries of one resource. */
 #define TRUTH_NEEDS     6
 #define TRUTH_DIRECT    (-1) /* Instead of a resource. */
 #define TRUTH_GROUP     (-1) /* Instead of a process. */
@@ -28,13 +28,6 @@ struct truth_need {
     bool owed; /* It has ended, and its wake is on the way or will be; the simulator's. */
 };
 
-/* How a process asks for a resource. */
-struct truth_wish {
-    uint8_t mode;
-    uint8_t flags; /* GDN_REQUEST_*. */
-    uint8_t units; /* Of a pool; else 0. */
-};
-
 /* A ticket, seen from its issuer. */
 struct truth_ticket {
     uint64_t number;
@@ -45,27 +38,6 @@ struct truth_ticket {
     uint32_t association; /* With its home. */
     uint8_t need_count;   /* Of a direct wait. */
     struct truth_need needs[TRUTH_NEEDS];
-};
-
-/* A ticket, seen from its home. */
-struct truth_entry {
-    uint64_t incarnation, number; /* Of its issuer. */
-    uint32_t association;         /* With its home. */
-    int8_t issuer, process;
-    struct truth_wish wish;
-    bool conversion;
-    bool orphan; /* Its issuer is gone; it has another number, of the home's own. */
-};
-
-struct truth_list {
-    int count;
-    struct truth_entry entries[TRUTH_PLACES];
-};
-
-struct truth_home {
-    int capacity;   /* Of a pool; 0: a lock. */
-    bool unordered; /* The queue's order blocks nobody. */
-    struct truth_list holders, queue;
 };
 
 struct truth_message {
@@ -151,12 +123,6 @@ void truth_requeue(struct truth *truth, int home, int resource, const struct tru
                    int before);
 void truth_wake(struct truth *truth, int node, int to, uint64_t number, int process, int by);
 void truth_send(struct truth *truth, int node, int to, uint64_t amount);
-
-/* Such a request could be granted as soon as it is made, and whatever its process gives back. */
-bool truth_is_free(const struct truth_home *home, int process, struct truth_wish wish);
-
-/* What may be granted now: a copy in *entry. */
-bool truth_next(const struct truth_node *home, int resource, struct truth_entry *entry);
 
 /* Whom a node hears, and since which of their losses of each other. */
 struct truth_peer {

@@ -185,11 +185,6 @@ static void draw_line(const struct cut *cut, int home, int resource, struct line
     add_requests(cut, home, resource, line);
 }
 
-static bool modes_conflict(uint8_t a, uint8_t b)
-{
-    return a == GDN_MODE_EXCLUSIVE || b == GDN_MODE_EXCLUSIVE;
-}
-
 /* Between channels there is no order; a conversion in flight, or a request for the front, passes
  * all that is queued. */
 static bool stands_before(const struct place *earlier, const struct place *later, bool converting)
@@ -199,34 +194,11 @@ static bool stands_before(const struct place *earlier, const struct place *later
     return earlier->channel < 0 || earlier->channel == later->channel;
 }
 
-static bool mode_covers(uint8_t mode, uint8_t other)
-{
-    return mode == GDN_MODE_EXCLUSIVE || other == GDN_MODE_SHARED;
-}
-
-static bool is_holding(const struct line *line, int process)
-{
-    for (int i = 0; i < line->holders.count; i++) {
-        if (line->holders.entries[i].process == process) return true;
-    }
-    return false;
-}
-
-static bool is_covered(const struct line *line, const struct truth_entry *entry)
-{
-    for (int i = 0; i < line->holders.count; i++) {
-        const struct truth_entry *holder = &line->holders.entries[i];
-        if (holder->process == entry->process && mode_covers(holder->wish.mode, entry->wish.mode))
-            return true;
-    }
-    return false;
-}
-
 static bool will_be_ahead(const struct line *line, int index)
 {
     const struct place *place = &line->places[index];
     bool front = (place->entry.wish.flags & GDN_REQUEST_FRONT) != 0;
-    return place->channel >= 0 && (front || is_holding(line, place->entry.process));
+    return place->channel >= 0 && (front || truth_list_has(&line->holders, place->entry.process));
 }
 
 static struct truth_wait *wait_at(const struct cut *cut, const struct line *line, int index)
@@ -240,7 +212,7 @@ static bool is_in_the_way(const struct line *line, int earlier, int later)
 {
     const struct truth_entry *a = &line->places[earlier].entry, *b = &line->places[later].entry;
     return !line->unordered && a->process != b->process &&
-           modes_conflict(a->wish.mode, b->wish.mode) &&
+           truth_modes_conflict(a->wish.mode, b->wish.mode) &&
            stands_before(&line->places[earlier], &line->places[later], will_be_ahead(line, later));
 }
 
@@ -261,7 +233,7 @@ static const struct truth_wait *deciding(const struct cut *cut, const struct lin
     for (int i = index - 1; i >= 0; i--) {
         const struct place *own = &line->places[i];
         bool covers = own->entry.process == place->entry.process &&
-                      mode_covers(own->entry.wish.mode, place->entry.wish.mode);
+                      truth_mode_covers(own->entry.wish.mode, place->entry.wish.mode);
         if (!covers || !stands_before(own, place, false)) continue;
         const struct truth_wait *wait = wait_at(cut, line, i);
         if (wait != NULL && others_between(line, i, index)) return wait;
@@ -269,7 +241,7 @@ static const struct truth_wait *deciding(const struct cut *cut, const struct lin
     for (int i = 0; i < line->count; i++) {
         const struct truth_entry *own = &line->places[i].entry;
         if (own->process != place->entry.process || !will_be_ahead(line, i)) continue;
-        if (!mode_covers(own->wish.mode, place->entry.wish.mode)) continue;
+        if (!truth_mode_covers(own->wish.mode, place->entry.wish.mode)) continue;
         if (others_between(line, -1, index)) return wait_at(cut, line, i);
     }
     return NULL;
@@ -309,7 +281,7 @@ static void block_in_line(const struct cut *cut, const struct line *line, int in
 {
     const struct truth_entry *entry = &line->places[index].entry;
     struct truth_wait *wait = wait_at(cut, line, index);
-    if (wait == NULL || is_covered(line, entry)) return;
+    if (wait == NULL || truth_list_covers(&line->holders, entry->process, entry->wish.mode)) return;
     const struct truth_wait *other = deciding(cut, line, index);
     if (other != NULL) {
         memcpy(wait->blocked_by, other->blocked_by, sizeof wait->blocked_by);
@@ -318,7 +290,7 @@ static void block_in_line(const struct cut *cut, const struct line *line, int in
     for (int i = 0; i < line->holders.count; i++) {
         const struct truth_entry *holder = &line->holders.entries[i];
         if (holder->process == entry->process) continue;
-        if (!modes_conflict(holder->wish.mode, entry->wish.mode)) continue;
+        if (!truth_modes_conflict(holder->wish.mode, entry->wish.mode)) continue;
         wait->blocked_by[holder->process][branch_of(line, holder)] = true;
     }
     for (int i = 0; i < index; i++) {
