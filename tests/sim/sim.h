@@ -13,6 +13,8 @@
  *     sim_drive.c    applications
  *     sim_faults.c   what the network and the nodes suffer
  *     sim_oracles.c  rounds against the truth
+ *     sim_contents.c what a round recorded, against the truth
+ *     sim_verdict.c  what a round reports, against the truth
  *     sim_orders.c   aborts and messages against the truth
  *     sim_compare.c  the same applications with and without rounds
  *     sim_restore.c  a system restored from a cut goes on as the original would have */
@@ -311,6 +313,20 @@ void sim_deadlock_told(struct sim *sim, const struct gdn_detector_event *event);
 void sim_deadlock_gone(struct sim *sim, const struct gdn_detector_event *event);
 void sim_check_orders(struct sim *sim, int detector, const gdn_verdict *verdict);
 void sim_abort_taken(struct sim *sim, int node, const struct gdn_item *item);
+
+/* sim_contents.c */
+void sim_check_contents(const struct sim *sim, const gdn_cut *cut, const struct sim_round *round);
+
+/* sim_verdict.c; @p now: as of this moment. */
+void sim_check_exact(const struct sim *sim, const gdn_verdict *verdict,
+                     const struct truth_node *at_cut);
+void sim_check_part(const struct sim *sim, const gdn_verdict *verdict,
+                    const struct sim_round *round);
+void sim_check_due(const struct sim *sim, const struct truth_judged *now,
+                   const gdn_verdict *verdict, const struct sim_round *round);
+void sim_check_stands(const struct sim *sim, const struct truth_judged *now,
+                      const gdn_verdict *verdict, const struct sim_round *round,
+                      const struct gdn_deadlock *deadlock);
 
 /* sim_compare.c */
 uint64_t sim_hash(const struct sim *sim);
