@@ -2,22 +2,15 @@
 #include <gordian/participant.h>
 
 #include "src/core/mem.h"
+#include "src/core/untaken.h"
 #include <assert.h>
 #include <string.h>
-
-/* A message that arrived and was not taken. */
-struct untaken {
-    void *message; /* NULL: untagged. */
-    size_t bytes;
-};
 
 /* A channel pair as it stands now. */
 struct channel {
     bool out, in;
     uint64_t sent, taken;
-    struct untaken *untaken; /* A ring; its capacity is a power of two. */
-    size_t untaken_at, untaken_count, untaken_capacity;
-    size_t untaken_bytes; /* Of those that are not untagged. */
+    struct gdn__untaken untaken;
 };
 
 #define TOO_MUCH "it would record more than its maximum"
@@ -52,9 +45,7 @@ struct initiator {
 
 struct gdn_participant {
     struct gdn_allocator allocator;
-    size_t recording_max;
-    void (*retain)(void *message);
-    void (*release)(void *message);
+    struct gdn_participant_options options; /* Its allocator is ours. */
     struct channel *channels;
     size_t channel_count, channel_capacity;
     struct round rounds[GDN_ROUNDS_MAX];
@@ -88,9 +79,8 @@ gdn_participant *gdn_participant_new(const struct gdn_participant_options *optio
     gdn_participant *participant = gdn__calloc(&allocator, sizeof *participant);
     if (participant == NULL) return NULL;
     participant->allocator = allocator;
-    participant->recording_max = options->recording_max;
-    participant->retain = options->retain;
-    participant->release = options->release;
+    participant->options = *options;
+    participant->options.allocator = &participant->allocator;
     if (!reserve_actions(participant, 0)) {
         gdn_participant_free(participant);
         return NULL;
@@ -98,35 +88,18 @@ gdn_participant *gdn_participant_new(const struct gdn_participant_options *optio
     return participant;
 }
 
-static void drop(gdn_participant *participant, void *message)
-{
-    if (message != NULL) participant->release(message);
-}
-
 static void free_round(gdn_participant *participant, struct round *round)
 {
     for (size_t i = 0; i < round->part_count; i++) {
         struct part *part = &round->parts[i];
-        for (size_t k = 0; k < part->message_count; k++) drop(participant, part->messages[k]);
+        for (size_t k = 0; k < part->message_count; k++) {
+            participant->options.release(part->messages[k]);
+        }
         gdn__free(&participant->allocator, part->messages);
     }
     gdn__free(&participant->allocator, round->parts);
     if (round->used) participant->used_count--;
     *round = (struct round){.used = false};
-}
-
-static size_t untaken_index(const struct channel *channel, size_t position)
-{
-    return (channel->untaken_at + position) & (channel->untaken_capacity - 1);
-}
-
-static void clear_untaken(gdn_participant *participant, struct channel *channel)
-{
-    for (; channel->untaken_count > 0; channel->untaken_count--) {
-        drop(participant, channel->untaken[channel->untaken_at].message);
-        channel->untaken_at = untaken_index(channel, 1);
-    }
-    gdn__free(&participant->allocator, channel->untaken);
 }
 
 void gdn_participant_free(gdn_participant *participant)
@@ -135,7 +108,7 @@ void gdn_participant_free(gdn_participant *participant)
     struct gdn_allocator allocator = participant->allocator;
     for (size_t i = 0; i < GDN_ROUNDS_MAX; i++) free_round(participant, &participant->rounds[i]);
     for (size_t i = 0; i < participant->channel_count; i++) {
-        clear_untaken(participant, &participant->channels[i]);
+        gdn__untaken_fini(&participant->channels[i].untaken, &participant->options);
     }
     gdn__free(&allocator, participant->channels);
     gdn__free(&allocator, participant->actions);
@@ -268,16 +241,17 @@ static bool copy_part(gdn_participant *participant, const struct channel *channe
     if (!channel->in) return true;
     part->incoming = INCOMING_OPEN;
     part->taken = channel->taken;
-    if (channel->untaken_count == 0) return true;
-    part->messages = gdn__alloc(&participant->allocator, channel->untaken_count * sizeof(void *));
+    size_t count = channel->untaken.count;
+    if (count == 0) return true;
+    part->messages = gdn__alloc(&participant->allocator, count * sizeof *part->messages);
     if (part->messages == NULL) return false;
-    part->message_capacity = channel->untaken_count;
-    for (size_t i = 0; i < channel->untaken_count; i++) {
-        void *message = channel->untaken[untaken_index(channel, i)].message;
+    part->message_capacity = count;
+    for (size_t i = 0; i < count; i++) {
+        void *message = gdn__untaken_handle(&channel->untaken, i);
         if (message == NULL) {
             part->untagged++;
         } else {
-            participant->retain(message);
+            participant->options.retain(message);
             part->messages[part->message_count++] = message;
         }
     }
@@ -292,7 +266,7 @@ static bool copy_parts(gdn_participant *participant, struct round *round)
     round->part_count = participant->channel_count;
     for (size_t i = 0; i < round->part_count; i++) {
         if (!copy_part(participant, &participant->channels[i], &round->parts[i])) return false;
-        round->bytes += participant->channels[i].untaken_bytes;
+        round->bytes += participant->channels[i].untaken.bytes;
         if (round->parts[i].incoming == INCOMING_OPEN) round->open_count++;
     }
     return true;
@@ -332,7 +306,7 @@ static struct round *begin_round(gdn_participant *participant, gdn_round_id id, 
         *err = GDN_ERR_MEMORY;
         return NULL;
     }
-    if (round->bytes > participant->recording_max) {
+    if (round->bytes > participant->options.recording_max) {
         free_round(participant, round);
         refuse_round(participant, id, TOO_MUCH);
         return NULL;
@@ -453,28 +427,6 @@ static enum gdn_err step_message_sent(gdn_participant *participant, uint32_t num
     return GDN_OK;
 }
 
-static bool push_untaken(gdn_participant *participant, struct channel *channel,
-                         struct untaken untaken)
-{
-    if (channel->untaken_count == channel->untaken_capacity) {
-        size_t wanted = channel->untaken_capacity == 0 ? 16 : channel->untaken_capacity * 2;
-        struct untaken *grown = gdn__alloc(&participant->allocator, wanted * sizeof *grown);
-        if (grown == NULL) return false;
-        for (size_t i = 0; i < channel->untaken_count; i++) {
-            grown[i] = channel->untaken[untaken_index(channel, i)];
-        }
-        gdn__free(&participant->allocator, channel->untaken);
-        channel->untaken = grown;
-        channel->untaken_at = 0;
-        channel->untaken_capacity = wanted;
-    }
-    channel->untaken[untaken_index(channel, channel->untaken_count++)] = untaken;
-    if (untaken.message == NULL) return true;
-    channel->untaken_bytes += untaken.bytes;
-    participant->retain(untaken.message);
-    return true;
-}
-
 /* The message belongs to the channel's state in every round whose marker has not come on it. */
 static void record_message(gdn_participant *participant, struct round *round, uint32_t number,
                            void *message, size_t bytes)
@@ -486,7 +438,7 @@ static void record_message(gdn_participant *participant, struct round *round, ui
         return;
     }
     round->bytes += bytes;
-    if (round->bytes > participant->recording_max) {
+    if (round->bytes > participant->options.recording_max) {
         fail(participant, round, number, TOO_MUCH);
         return;
     }
@@ -495,7 +447,7 @@ static void record_message(gdn_participant *participant, struct round *round, ui
         fail(participant, round, number, "out of memory");
         return;
     }
-    participant->retain(message);
+    participant->options.retain(message);
     part->messages[part->message_count++] = message;
 }
 
@@ -504,8 +456,10 @@ static enum gdn_err step_message_arrived(gdn_participant *participant,
 {
     struct channel *channel = channel_of(participant, event->channel);
     if (channel == NULL || !channel->in) return GDN_ERR_UNKNOWN_NODE;
-    struct untaken untaken = {event->message, event->bytes};
-    if (!push_untaken(participant, channel, untaken)) return GDN_ERR_MEMORY;
+    if (!gdn__untaken_push(&channel->untaken, &participant->options, event->message,
+                           event->bytes)) {
+        return GDN_ERR_MEMORY;
+    }
     for (size_t i = 0; participant->used_count > 0 && i < GDN_ROUNDS_MAX; i++) {
         struct round *round = &participant->rounds[i];
         if (!is_live(round)) continue;
@@ -517,12 +471,8 @@ static enum gdn_err step_message_arrived(gdn_participant *participant,
 static enum gdn_err step_message_taken(gdn_participant *participant, uint32_t number)
 {
     struct channel *channel = channel_of(participant, number);
-    if (channel == NULL || channel->untaken_count == 0) return GDN_ERR_UNKNOWN_NODE;
-    struct untaken *taken = &channel->untaken[channel->untaken_at];
-    if (taken->message != NULL) channel->untaken_bytes -= taken->bytes;
-    drop(participant, taken->message);
-    channel->untaken_at = untaken_index(channel, 1);
-    channel->untaken_count--;
+    if (channel == NULL || channel->untaken.count == 0) return GDN_ERR_UNKNOWN_NODE;
+    gdn__untaken_pop(&channel->untaken, &participant->options);
     channel->taken++;
     return GDN_OK;
 }
@@ -618,7 +568,7 @@ static enum gdn_err step_channel_lost(gdn_participant *participant, uint32_t num
         if (!part->outgoing && part->incoming == INCOMING_ABSENT) continue;
         fail(participant, round, number, "a peer was lost during it");
     }
-    clear_untaken(participant, channel);
+    gdn__untaken_fini(&channel->untaken, &participant->options);
     *channel = (struct channel){.out = false};
     return GDN_OK;
 }
