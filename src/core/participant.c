@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <gordian/participant.h>
 
+#include "src/core/initiator.h"
 #include "src/core/mem.h"
 #include "src/core/untaken.h"
 #include <assert.h>
@@ -36,13 +37,6 @@ struct round {
     size_t bytes;      /* Of recorded messages. */
 };
 
-struct initiator {
-    gdn_node_id id;
-    uint64_t incarnation;
-    uint64_t newest;  /* Number of its newest round that we have cut. */
-    uint64_t used_at; /* For forgetting the one idle longest. */
-};
-
 struct gdn_participant {
     struct gdn_allocator allocator;
     struct gdn_participant_options options; /* Its allocator is ours. */
@@ -50,9 +44,8 @@ struct gdn_participant {
     size_t channel_count, channel_capacity;
     struct round rounds[GDN_ROUNDS_MAX];
     size_t used_count; /* Of rounds. Mostly 0: then a message need not look at them. */
-    struct initiator initiators[GDN_INITIATORS_MAX];
-    size_t initiator_count;
-    uint64_t clock; /* Counts events, for used_at. */
+    struct gdn__initiators initiators;
+    uint64_t clock; /* Counts events. */
     struct gdn_participant_action *actions;
     size_t action_count, action_capacity;
 };
@@ -128,12 +121,7 @@ static struct gdn_participant_action *act(gdn_participant *participant,
     return action;
 }
 
-/* ---- Rounds and initiators ---- */
-
-static bool same_initiator(gdn_round_id a, gdn_round_id b)
-{
-    return a.incarnation == b.incarnation && gdn_id_equal(a.initiator.id, b.initiator.id);
-}
+/* ---- Rounds ---- */
 
 static bool is_live(const struct round *round)
 {
@@ -144,65 +132,23 @@ static struct round *find_round(gdn_participant *participant, gdn_round_id id)
 {
     for (size_t i = 0; i < GDN_ROUNDS_MAX; i++) {
         struct round *round = &participant->rounds[i];
-        if (is_live(round) && round->id.number == id.number && same_initiator(round->id, id)) {
+        if (is_live(round) && round->id.number == id.number && gdn__same_initiator(round->id, id)) {
             return round;
         }
     }
     return NULL;
 }
 
-static struct initiator *find_initiator(gdn_participant *participant, gdn_round_id id)
-{
-    for (size_t i = 0; i < participant->initiator_count; i++) {
-        struct initiator *initiator = &participant->initiators[i];
-        if (initiator->incarnation == id.incarnation &&
-            gdn_id_equal(initiator->id.id, id.initiator.id)) {
-            return initiator;
-        }
-    }
-    return NULL;
-}
-
 /* Its initiator has moved on, or we have ended our part in it. */
-static bool is_obsolete(gdn_participant *participant, gdn_round_id id)
+static bool is_obsolete(const gdn_participant *participant, gdn_round_id id)
 {
-    const struct initiator *initiator = find_initiator(participant, id);
-    return initiator != NULL && id.number <= initiator->newest;
-}
-
-/* The row for an initiator: its own, a free one, or that of the one idle longest. */
-static struct initiator *initiator_row(gdn_participant *participant, gdn_round_id id)
-{
-    struct initiator *row = find_initiator(participant, id);
-    if (row != NULL) return row;
-    if (participant->initiator_count < GDN_INITIATORS_MAX) {
-        row = &participant->initiators[participant->initiator_count++];
-    } else {
-        row = &participant->initiators[0];
-        for (size_t i = 1; i < GDN_INITIATORS_MAX; i++) {
-            if (participant->initiators[i].used_at < row->used_at) {
-                row = &participant->initiators[i];
-            }
-        }
-    }
-    *row = (struct initiator){.id = id.initiator, .incarnation = id.incarnation};
-    return row;
+    const struct gdn__initiator *initiator = gdn__initiators_find(&participant->initiators, id);
+    return initiator != NULL && id.number <= initiator->newest.number;
 }
 
 static void remember_cut(gdn_participant *participant, gdn_round_id id)
 {
-    struct initiator *row = initiator_row(participant, id);
-    row->newest = id.number;
-    row->used_at = participant->clock;
-}
-
-size_t gdn_participant_cut_rounds(const gdn_participant *participant, gdn_round_id *rounds)
-{
-    for (size_t i = 0; i < participant->initiator_count; i++) {
-        const struct initiator *initiator = &participant->initiators[i];
-        rounds[i] = (gdn_round_id){initiator->id, initiator->incarnation, initiator->newest};
-    }
-    return participant->initiator_count;
+    gdn__initiators_remember(&participant->initiators, id, participant->clock);
 }
 
 static void abandon(gdn_participant *participant, struct round *round)
@@ -225,7 +171,7 @@ static void abandon_older(gdn_participant *participant, gdn_round_id id)
 {
     for (size_t i = 0; i < GDN_ROUNDS_MAX; i++) {
         struct round *round = &participant->rounds[i];
-        if (!is_live(round) || !same_initiator(round->id, id)) continue;
+        if (!is_live(round) || !gdn__same_initiator(round->id, id)) continue;
         if (round->id.number < id.number) abandon(participant, round);
     }
 }
@@ -351,7 +297,7 @@ static struct channel *channel_of(gdn_participant *participant, uint32_t number)
  * anew. */
 static void abandon_other_lives(gdn_participant *participant, gdn_round_id id)
 {
-    if (find_initiator(participant, id) != NULL) return;
+    if (gdn__initiators_find(&participant->initiators, id) != NULL) return;
     for (size_t i = 0; i < GDN_ROUNDS_MAX; i++) {
         struct round *round = &participant->rounds[i];
         if (!is_live(round) || !gdn_id_equal(round->id.initiator.id, id.initiator.id)) continue;
@@ -414,7 +360,7 @@ static enum gdn_err step_initiator_lost(gdn_participant *participant, gdn_round_
 {
     for (size_t i = 0; i < GDN_ROUNDS_MAX; i++) {
         struct round *round = &participant->rounds[i];
-        if (is_live(round) && same_initiator(round->id, id)) abandon(participant, round);
+        if (is_live(round) && gdn__same_initiator(round->id, id)) abandon(participant, round);
     }
     return GDN_OK;
 }
@@ -519,7 +465,7 @@ static bool join_round(gdn_participant *participant, struct round *round, uint32
 static bool is_listed(const struct gdn_participant_event *event, gdn_round_id id)
 {
     for (size_t i = 0; i < event->count; i++) {
-        if (same_initiator(event->rounds[i], id) && id.number <= event->rounds[i].number) {
+        if (gdn__same_initiator(event->rounds[i], id) && id.number <= event->rounds[i].number) {
             return true;
         }
     }
@@ -639,4 +585,9 @@ bool gdn_participant_record(const gdn_participant *participant, uint32_t slot, u
                                           .messages = part->messages,
                                           .message_count = part->message_count};
     return true;
+}
+
+size_t gdn_participant_cut_rounds(const gdn_participant *participant, gdn_round_id *rounds)
+{
+    return gdn__initiators_list(&participant->initiators, rounds);
 }
