@@ -3,9 +3,8 @@
 
 #include "src/core/initiator.h"
 #include "src/core/mem.h"
-#include "src/core/untaken.h"
+#include "src/core/recording.h"
 #include <assert.h>
-#include <string.h>
 
 /* A channel pair as it stands now. */
 struct channel {
@@ -16,25 +15,11 @@ struct channel {
 
 #define TOO_MUCH "it would record more than its maximum"
 
-enum incoming { INCOMING_ABSENT, INCOMING_OPEN, INCOMING_CLOSED };
-
-/* What one round keeps of a channel pair. */
-struct part {
-    bool outgoing;
-    enum incoming incoming;
-    uint64_t sent, taken, untagged;
-    void **messages;
-    size_t message_count, message_capacity;
-};
-
 struct round {
     bool used;
     bool ended; /* Reported or failed: freed at the next step. */
     gdn_round_id id;
-    struct part *parts; /* By channel number. */
-    size_t part_count;
-    size_t open_count; /* Incoming channels whose marker has not come. */
-    size_t bytes;      /* Of recorded messages. */
+    struct gdn__recording recording;
 };
 
 struct gdn_participant {
@@ -83,14 +68,7 @@ gdn_participant *gdn_participant_new(const struct gdn_participant_options *optio
 
 static void free_round(gdn_participant *participant, struct round *round)
 {
-    for (size_t i = 0; i < round->part_count; i++) {
-        struct part *part = &round->parts[i];
-        for (size_t k = 0; k < part->message_count; k++) {
-            participant->options.release(part->messages[k]);
-        }
-        gdn__free(&participant->allocator, part->messages);
-    }
-    gdn__free(&participant->allocator, round->parts);
+    gdn__recording_fini(&round->recording, &participant->options);
     if (round->used) participant->used_count--;
     *round = (struct round){.used = false};
 }
@@ -178,42 +156,18 @@ static void abandon_older(gdn_participant *participant, gdn_round_id id)
 
 /* ---- Recording ---- */
 
-/* Our part in a round for one channel: counters as of now, and what lies in the inbox. */
-static bool copy_part(gdn_participant *participant, const struct channel *channel,
-                      struct part *part)
+/* Our part in a round: counters as of now, and what lies in the inbox. */
+static bool record_channels(gdn_participant *participant, struct gdn__recording *recording)
 {
-    part->outgoing = channel->out;
-    part->sent = channel->sent;
-    if (!channel->in) return true;
-    part->incoming = INCOMING_OPEN;
-    part->taken = channel->taken;
-    size_t count = channel->untaken.count;
-    if (count == 0) return true;
-    part->messages = gdn__alloc(&participant->allocator, count * sizeof *part->messages);
-    if (part->messages == NULL) return false;
-    part->message_capacity = count;
-    for (size_t i = 0; i < count; i++) {
-        void *message = gdn__untaken_handle(&channel->untaken, i);
-        if (message == NULL) {
-            part->untagged++;
-        } else {
-            participant->options.retain(message);
-            part->messages[part->message_count++] = message;
+    const struct gdn_participant_options *options = &participant->options;
+    if (!gdn__recording_reach(recording, options, participant->channel_count)) return false;
+    for (uint32_t i = 0; i < participant->channel_count; i++) {
+        const struct channel *channel = &participant->channels[i];
+        if (channel->out) gdn__recording_set_sent(recording, i, channel->sent);
+        if (!channel->in) continue;
+        if (!gdn__recording_open(recording, options, i, channel->taken, &channel->untaken)) {
+            return false;
         }
-    }
-    return true;
-}
-
-static bool copy_parts(gdn_participant *participant, struct round *round)
-{
-    size_t bytes = participant->channel_count * sizeof *round->parts;
-    round->parts = gdn__calloc(&participant->allocator, bytes);
-    if (round->parts == NULL) return false;
-    round->part_count = participant->channel_count;
-    for (size_t i = 0; i < round->part_count; i++) {
-        if (!copy_part(participant, &participant->channels[i], &round->parts[i])) return false;
-        round->bytes += participant->channels[i].untaken.bytes;
-        if (round->parts[i].incoming == INCOMING_OPEN) round->open_count++;
     }
     return true;
 }
@@ -247,12 +201,12 @@ static struct round *begin_round(gdn_participant *participant, gdn_round_id id, 
         refuse_round(participant, id, "too many rounds are under way");
         return NULL;
     }
-    if (!copy_parts(participant, round)) {
+    if (!record_channels(participant, &round->recording)) {
         free_round(participant, round);
         *err = GDN_ERR_MEMORY;
         return NULL;
     }
-    if (round->bytes > participant->options.recording_max) {
+    if (round->recording.bytes > participant->options.recording_max) {
         free_round(participant, round);
         refuse_round(participant, id, TOO_MUCH);
         return NULL;
@@ -263,23 +217,16 @@ static struct round *begin_round(gdn_participant *participant, gdn_round_id id, 
     abandon_older(participant, id);
     remember_cut(participant, id);
     act(participant, GDN_PARTICIPANT_RECORD_STATE, round);
-    for (size_t i = 0; i < round->part_count; i++) {
-        if (!round->parts[i].outgoing) continue;
-        act(participant, GDN_PARTICIPANT_SEND_MARKER, round)->channel = (uint32_t)i;
+    for (uint32_t i = 0; i < participant->channel_count; i++) {
+        if (!participant->channels[i].out) continue;
+        act(participant, GDN_PARTICIPANT_SEND_MARKER, round)->channel = i;
     }
     return round;
 }
 
-static void close_channel(struct round *round, struct part *part)
-{
-    if (part->incoming != INCOMING_OPEN) return;
-    part->incoming = INCOMING_CLOSED;
-    round->open_count--;
-}
-
 static void report_if_closed(gdn_participant *participant, struct round *round)
 {
-    if (round->open_count > 0) return;
+    if (round->recording.open_count > 0) return;
     act(participant, GDN_PARTICIPANT_REPORT, round);
     abandon(participant, round);
 }
@@ -330,7 +277,7 @@ static enum gdn_err step_marker_arrived(gdn_participant *participant, uint32_t n
     if (!reserve_actions(participant, GDN_ROUNDS_MAX + 1)) return GDN_ERR_MEMORY;
 
     /* What arrived before the marker and was not taken before our cut is this channel's state. */
-    close_channel(round, &round->parts[number]);
+    gdn__recording_close(&round->recording, number);
     report_if_closed(participant, round);
     return GDN_OK;
 }
@@ -374,27 +321,13 @@ static enum gdn_err step_message_sent(gdn_participant *participant, uint32_t num
 }
 
 /* The message belongs to the channel's state in every round whose marker has not come on it. */
-static void record_message(gdn_participant *participant, struct round *round, uint32_t number,
-                           void *message, size_t bytes)
+static void record_message(gdn_participant *participant, struct round *round,
+                           const struct gdn_participant_event *event)
 {
-    struct part *part = number < round->part_count ? &round->parts[number] : NULL;
-    if (part == NULL || part->incoming != INCOMING_OPEN) return;
-    if (message == NULL) {
-        part->untagged++;
-        return;
-    }
-    round->bytes += bytes;
-    if (round->bytes > participant->options.recording_max) {
-        fail(participant, round, number, TOO_MUCH);
-        return;
-    }
-    if (!gdn__grow(&participant->allocator, &part->messages, part->message_count,
-                   &part->message_capacity, sizeof *part->messages)) {
-        fail(participant, round, number, "out of memory");
-        return;
-    }
-    participant->options.retain(message);
-    part->messages[part->message_count++] = message;
+    enum gdn_err err = gdn__recording_add(&round->recording, &participant->options, event->channel,
+                                          event->message, event->bytes);
+    if (err == GDN_OK) return;
+    fail(participant, round, event->channel, err == GDN_ERR_LIMIT ? TOO_MUCH : "out of memory");
 }
 
 static enum gdn_err step_message_arrived(gdn_participant *participant,
@@ -408,8 +341,7 @@ static enum gdn_err step_message_arrived(gdn_participant *participant,
     }
     for (size_t i = 0; participant->used_count > 0 && i < GDN_ROUNDS_MAX; i++) {
         struct round *round = &participant->rounds[i];
-        if (!is_live(round)) continue;
-        record_message(participant, round, event->channel, event->message, event->bytes);
+        if (is_live(round)) record_message(participant, round, event);
     }
     return GDN_OK;
 }
@@ -445,20 +377,17 @@ static enum gdn_err step_opened_out(gdn_participant *participant, uint32_t numbe
 
 /* Rounds that were begun before the channel opened: its sender has cut them already (closed, and
  * nothing was sent before), or its marker will come. */
-static bool join_round(gdn_participant *participant, struct round *round, uint32_t number)
+static bool join_rounds(gdn_participant *participant, uint32_t number)
 {
-    if (number >= round->part_count) {
-        size_t wanted = number + (size_t)1;
-        struct part *grown = participant->allocator.resize(participant->allocator.context,
-                                                           round->parts, wanted * sizeof *grown);
-        if (grown == NULL) return false;
-        memset(grown + round->part_count, 0, (wanted - round->part_count) * sizeof *grown);
-        round->parts = grown;
-        round->part_count = wanted;
+    const struct channel *channel = &participant->channels[number];
+    for (size_t i = 0; i < GDN_ROUNDS_MAX; i++) {
+        struct round *round = &participant->rounds[i];
+        if (!is_live(round)) continue;
+        if (!gdn__recording_open(&round->recording, &participant->options, number, channel->taken,
+                                 &channel->untaken)) {
+            return false;
+        }
     }
-    if (round->parts[number].incoming != INCOMING_ABSENT) return true;
-    round->parts[number].incoming = INCOMING_OPEN;
-    round->open_count++;
     return true;
 }
 
@@ -478,15 +407,9 @@ static enum gdn_err step_opened_in(gdn_participant *participant,
                                    const struct gdn_participant_event *event)
 {
     if (!reach_channel(participant, event->channel)) return GDN_ERR_MEMORY;
-    struct channel *channel = &participant->channels[event->channel];
     if (!reserve_actions(participant, GDN_ROUNDS_MAX + event->count + 1)) return GDN_ERR_MEMORY;
-    for (size_t i = 0; i < GDN_ROUNDS_MAX; i++) {
-        struct round *round = &participant->rounds[i];
-        if (is_live(round) && !join_round(participant, round, event->channel)) {
-            return GDN_ERR_MEMORY;
-        }
-    }
-    channel->in = true;
+    if (!join_rounds(participant, event->channel)) return GDN_ERR_MEMORY;
+    participant->channels[event->channel].in = true;
     for (size_t i = 0; i < event->count; i++) {
         enum gdn_err err = GDN_OK;
         if (!is_obsolete(participant, event->rounds[i])) {
@@ -497,7 +420,7 @@ static enum gdn_err step_opened_in(gdn_participant *participant,
     for (size_t i = 0; i < GDN_ROUNDS_MAX; i++) {
         struct round *round = &participant->rounds[i];
         if (!is_live(round) || !is_listed(event, round->id)) continue;
-        close_channel(round, &round->parts[event->channel]);
+        gdn__recording_close(&round->recording, event->channel);
         report_if_closed(participant, round);
     }
     return GDN_OK;
@@ -509,9 +432,7 @@ static enum gdn_err step_channel_lost(gdn_participant *participant, uint32_t num
     if (channel == NULL) return GDN_OK;
     for (size_t i = 0; i < GDN_ROUNDS_MAX; i++) {
         struct round *round = &participant->rounds[i];
-        if (!is_live(round) || number >= round->part_count) continue;
-        const struct part *part = &round->parts[number];
-        if (!part->outgoing && part->incoming == INCOMING_ABSENT) continue;
+        if (!is_live(round) || gdn__recording_part(&round->recording, number) == NULL) continue;
         fail(participant, round, number, "a peer was lost during it");
     }
     gdn__untaken_fini(&channel->untaken, &participant->options);
@@ -573,13 +494,12 @@ bool gdn_participant_record(const gdn_participant *participant, uint32_t slot, u
 {
     assert(slot < GDN_ROUNDS_MAX);
     const struct round *round = &participant->rounds[slot];
-    if (!round->used || channel >= round->part_count) return false;
-    const struct part *part = &round->parts[channel];
-    if (!part->outgoing && part->incoming == INCOMING_ABSENT) return false;
+    const struct gdn__part *part = gdn__recording_part(&round->recording, channel);
+    if (part == NULL) return false;
     *record = (struct gdn_channel_record){.outgoing = part->outgoing,
                                           .sent = part->sent,
-                                          .incoming = part->incoming != INCOMING_ABSENT,
-                                          .open = part->incoming == INCOMING_OPEN,
+                                          .incoming = part->incoming != GDN__INCOMING_ABSENT,
+                                          .open = part->incoming == GDN__INCOMING_OPEN,
                                           .taken = part->taken,
                                           .untagged = part->untagged,
                                           .messages = part->messages,
