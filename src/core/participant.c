@@ -3,7 +3,7 @@
 
 #include "src/core/initiator.h"
 #include "src/core/mem.h"
-#include "src/core/recording.h"
+#include "src/core/round.h"
 #include <assert.h>
 
 /* A channel pair as it stands now. */
@@ -15,20 +15,12 @@ struct channel {
 
 #define TOO_MUCH "it would record more than its maximum"
 
-struct round {
-    bool used;
-    bool ended; /* Reported or failed: freed at the next step. */
-    gdn_round_id id;
-    struct gdn__recording recording;
-};
-
 struct gdn_participant {
     struct gdn_allocator allocator;
     struct gdn_participant_options options; /* Its allocator is ours. */
     struct channel *channels;
     size_t channel_count, channel_capacity;
-    struct round rounds[GDN_ROUNDS_MAX];
-    size_t used_count; /* Of rounds. Mostly 0: then a message need not look at them. */
+    struct gdn__round_table rounds;
     struct gdn__initiators initiators;
     uint64_t clock; /* Counts events. */
     struct gdn_participant_action *actions;
@@ -66,18 +58,15 @@ gdn_participant *gdn_participant_new(const struct gdn_participant_options *optio
     return participant;
 }
 
-static void free_round(gdn_participant *participant, struct round *round)
-{
-    gdn__recording_fini(&round->recording, &participant->options);
-    if (round->used) participant->used_count--;
-    *round = (struct round){.used = false};
-}
-
 void gdn_participant_free(gdn_participant *participant)
 {
     if (participant == NULL) return;
     struct gdn_allocator allocator = participant->allocator;
-    for (size_t i = 0; i < GDN_ROUNDS_MAX; i++) free_round(participant, &participant->rounds[i]);
+    GDN__EACH_ROUND(round, &participant->rounds)
+    {
+        round->ended = true;
+    }
+    gdn__round_free_ended(&participant->rounds, &participant->options);
     for (size_t i = 0; i < participant->channel_count; i++) {
         gdn__untaken_fini(&participant->channels[i].untaken, &participant->options);
     }
@@ -90,32 +79,16 @@ void gdn_participant_free(gdn_participant *participant)
 
 static struct gdn_participant_action *act(gdn_participant *participant,
                                           enum gdn_participant_action_type type,
-                                          const struct round *round)
+                                          const struct gdn__round *round)
 {
     assert(participant->action_count < participant->action_capacity);
     struct gdn_participant_action *action = &participant->actions[participant->action_count++];
     *action = (struct gdn_participant_action){
-        .type = type, .round = round->id, .slot = (uint32_t)(round - participant->rounds)};
+        .type = type, .round = round->id, .slot = (uint32_t)(round - participant->rounds.slots)};
     return action;
 }
 
 /* ---- Rounds ---- */
-
-static bool is_live(const struct round *round)
-{
-    return round->used && !round->ended;
-}
-
-static struct round *find_round(gdn_participant *participant, gdn_round_id id)
-{
-    for (size_t i = 0; i < GDN_ROUNDS_MAX; i++) {
-        struct round *round = &participant->rounds[i];
-        if (is_live(round) && round->id.number == id.number && gdn__same_initiator(round->id, id)) {
-            return round;
-        }
-    }
-    return NULL;
-}
 
 /* Its initiator has moved on, or we have ended our part in it. */
 static bool is_obsolete(const gdn_participant *participant, gdn_round_id id)
@@ -129,13 +102,13 @@ static void remember_cut(gdn_participant *participant, gdn_round_id id)
     gdn__initiators_remember(&participant->initiators, id, participant->clock);
 }
 
-static void abandon(gdn_participant *participant, struct round *round)
+static void abandon(gdn_participant *participant, struct gdn__round *round)
 {
     act(participant, GDN_PARTICIPANT_FORGET_STATE, round);
     round->ended = true;
 }
 
-static void fail(gdn_participant *participant, struct round *round, uint32_t channel,
+static void fail(gdn_participant *participant, struct gdn__round *round, uint32_t channel,
                  const char *reason)
 {
     struct gdn_participant_action *action = act(participant, GDN_PARTICIPANT_FAIL, round);
@@ -147,9 +120,9 @@ static void fail(gdn_participant *participant, struct round *round, uint32_t cha
 /* A newer round of an initiator replaces its older ones. */
 static void abandon_older(gdn_participant *participant, gdn_round_id id)
 {
-    for (size_t i = 0; i < GDN_ROUNDS_MAX; i++) {
-        struct round *round = &participant->rounds[i];
-        if (!is_live(round) || !gdn__same_initiator(round->id, id)) continue;
+    GDN__EACH_ROUND(round, &participant->rounds)
+    {
+        if (!gdn__same_initiator(round->id, id)) continue;
         if (round->id.number < id.number) abandon(participant, round);
     }
 }
@@ -172,14 +145,6 @@ static bool record_channels(gdn_participant *participant, struct gdn__recording 
     return true;
 }
 
-static struct round *free_slot(gdn_participant *participant)
-{
-    for (size_t i = 0; i < GDN_ROUNDS_MAX; i++) {
-        if (!participant->rounds[i].used) return &participant->rounds[i];
-    }
-    return NULL;
-}
-
 /* A bound has been reached before it could begin: it fails here, by name. */
 static void refuse_round(gdn_participant *participant, gdn_round_id id, const char *reason)
 {
@@ -192,28 +157,26 @@ static void refuse_round(gdn_participant *participant, gdn_round_id id, const ch
 
 /* "Record own state, then a marker on every outgoing channel, with no application send in
  * between" (Chandy & Lamport 1985, Marker-Sending Rule). NULL with *err GDN_OK: refused. */
-static struct round *begin_round(gdn_participant *participant, gdn_round_id id, enum gdn_err *err)
+static struct gdn__round *begin_round(gdn_participant *participant, gdn_round_id id,
+                                      enum gdn_err *err)
 {
     *err = reserve_actions(participant, GDN_ROUNDS_MAX + 1) ? GDN_OK : GDN_ERR_MEMORY;
     if (*err != GDN_OK) return NULL;
-    struct round *round = free_slot(participant);
+    struct gdn__round *round = gdn__round_begin(&participant->rounds, id);
     if (round == NULL) {
         refuse_round(participant, id, "too many rounds are under way");
         return NULL;
     }
     if (!record_channels(participant, &round->recording)) {
-        free_round(participant, round);
+        gdn__round_free(&participant->rounds, round, &participant->options);
         *err = GDN_ERR_MEMORY;
         return NULL;
     }
     if (round->recording.bytes > participant->options.recording_max) {
-        free_round(participant, round);
+        gdn__round_free(&participant->rounds, round, &participant->options);
         refuse_round(participant, id, TOO_MUCH);
         return NULL;
     }
-    round->used = true;
-    participant->used_count++;
-    round->id = id;
     abandon_older(participant, id);
     remember_cut(participant, id);
     act(participant, GDN_PARTICIPANT_RECORD_STATE, round);
@@ -224,7 +187,7 @@ static struct round *begin_round(gdn_participant *participant, gdn_round_id id, 
     return round;
 }
 
-static void report_if_closed(gdn_participant *participant, struct round *round)
+static void report_if_closed(gdn_participant *participant, struct gdn__round *round)
 {
     if (round->recording.open_count > 0) return;
     act(participant, GDN_PARTICIPANT_REPORT, round);
@@ -245,9 +208,9 @@ static struct channel *channel_of(gdn_participant *participant, uint32_t number)
 static void abandon_other_lives(gdn_participant *participant, gdn_round_id id)
 {
     if (gdn__initiators_find(&participant->initiators, id) != NULL) return;
-    for (size_t i = 0; i < GDN_ROUNDS_MAX; i++) {
-        struct round *round = &participant->rounds[i];
-        if (!is_live(round) || !gdn_id_equal(round->id.initiator.id, id.initiator.id)) continue;
+    GDN__EACH_ROUND(round, &participant->rounds)
+    {
+        if (!gdn_id_equal(round->id.initiator.id, id.initiator.id)) continue;
         abandon(participant, round);
     }
 }
@@ -258,7 +221,7 @@ static enum gdn_err step_start_arrived(gdn_participant *participant, gdn_round_i
     if (!reserve_actions(participant, GDN_ROUNDS_MAX + 1)) return GDN_ERR_MEMORY;
     abandon_other_lives(participant, id);
     if (is_obsolete(participant, id)) return GDN_OK; /* Also: a marker was here first. */
-    struct round *round = begin_round(participant, id, &err);
+    struct gdn__round *round = begin_round(participant, id, &err);
     if (round != NULL) report_if_closed(participant, round);
     return err;
 }
@@ -270,7 +233,7 @@ static enum gdn_err step_marker_arrived(gdn_participant *participant, uint32_t n
     enum gdn_err err = GDN_OK;
     struct channel *channel = channel_of(participant, number);
     if (channel == NULL || !channel->in) return GDN_ERR_UNKNOWN_NODE;
-    struct round *round = find_round(participant, id);
+    struct gdn__round *round = gdn__round_find(&participant->rounds, id);
     if (round == NULL && is_obsolete(participant, id)) return GDN_OK;
     if (round == NULL) round = begin_round(participant, id, &err);
     if (round == NULL) return err;
@@ -286,7 +249,7 @@ static enum gdn_err step_collect_arrived(gdn_participant *participant, gdn_round
 {
     enum gdn_err err = GDN_OK;
     if (!reserve_actions(participant, GDN_ROUNDS_MAX + 1)) return GDN_ERR_MEMORY;
-    struct round *round = find_round(participant, id);
+    struct gdn__round *round = gdn__round_find(&participant->rounds, id);
     if (round == NULL && is_obsolete(participant, id)) return GDN_OK;
     if (round == NULL) round = begin_round(participant, id, &err); /* START itself was late. */
     if (round == NULL) return err;
@@ -297,7 +260,7 @@ static enum gdn_err step_collect_arrived(gdn_participant *participant, gdn_round
 
 static enum gdn_err step_round_abandoned(gdn_participant *participant, gdn_round_id id)
 {
-    struct round *round = find_round(participant, id);
+    struct gdn__round *round = gdn__round_find(&participant->rounds, id);
     if (round != NULL) abandon(participant, round);
     if (!is_obsolete(participant, id)) remember_cut(participant, id);
     return GDN_OK;
@@ -305,9 +268,9 @@ static enum gdn_err step_round_abandoned(gdn_participant *participant, gdn_round
 
 static enum gdn_err step_initiator_lost(gdn_participant *participant, gdn_round_id id)
 {
-    for (size_t i = 0; i < GDN_ROUNDS_MAX; i++) {
-        struct round *round = &participant->rounds[i];
-        if (is_live(round) && gdn__same_initiator(round->id, id)) abandon(participant, round);
+    GDN__EACH_ROUND(round, &participant->rounds)
+    {
+        if (gdn__same_initiator(round->id, id)) abandon(participant, round);
     }
     return GDN_OK;
 }
@@ -321,7 +284,7 @@ static enum gdn_err step_message_sent(gdn_participant *participant, uint32_t num
 }
 
 /* The message belongs to the channel's state in every round whose marker has not come on it. */
-static void record_message(gdn_participant *participant, struct round *round,
+static void record_message(gdn_participant *participant, struct gdn__round *round,
                            const struct gdn_participant_event *event)
 {
     enum gdn_err err = gdn__recording_add(&round->recording, &participant->options, event->channel,
@@ -339,9 +302,9 @@ static enum gdn_err step_message_arrived(gdn_participant *participant,
                            event->bytes)) {
         return GDN_ERR_MEMORY;
     }
-    for (size_t i = 0; participant->used_count > 0 && i < GDN_ROUNDS_MAX; i++) {
-        struct round *round = &participant->rounds[i];
-        if (is_live(round)) record_message(participant, round, event);
+    GDN__EACH_ROUND(round, &participant->rounds)
+    {
+        record_message(participant, round, event);
     }
     return GDN_OK;
 }
@@ -380,9 +343,8 @@ static enum gdn_err step_opened_out(gdn_participant *participant, uint32_t numbe
 static bool join_rounds(gdn_participant *participant, uint32_t number)
 {
     const struct channel *channel = &participant->channels[number];
-    for (size_t i = 0; i < GDN_ROUNDS_MAX; i++) {
-        struct round *round = &participant->rounds[i];
-        if (!is_live(round)) continue;
+    GDN__EACH_ROUND(round, &participant->rounds)
+    {
         if (!gdn__recording_open(&round->recording, &participant->options, number, channel->taken,
                                  &channel->untaken)) {
             return false;
@@ -417,9 +379,9 @@ static enum gdn_err step_opened_in(gdn_participant *participant,
         }
         if (err != GDN_OK) return err; /* Repeated as a whole: begun rounds are known then. */
     }
-    for (size_t i = 0; i < GDN_ROUNDS_MAX; i++) {
-        struct round *round = &participant->rounds[i];
-        if (!is_live(round) || !is_listed(event, round->id)) continue;
+    GDN__EACH_ROUND(round, &participant->rounds)
+    {
+        if (!is_listed(event, round->id)) continue;
         gdn__recording_close(&round->recording, event->channel);
         report_if_closed(participant, round);
     }
@@ -430,21 +392,14 @@ static enum gdn_err step_channel_lost(gdn_participant *participant, uint32_t num
 {
     struct channel *channel = channel_of(participant, number);
     if (channel == NULL) return GDN_OK;
-    for (size_t i = 0; i < GDN_ROUNDS_MAX; i++) {
-        struct round *round = &participant->rounds[i];
-        if (!is_live(round) || gdn__recording_part(&round->recording, number) == NULL) continue;
+    GDN__EACH_ROUND(round, &participant->rounds)
+    {
+        if (gdn__recording_part(&round->recording, number) == NULL) continue;
         fail(participant, round, number, "a peer was lost during it");
     }
     gdn__untaken_fini(&channel->untaken, &participant->options);
     *channel = (struct channel){.out = false};
     return GDN_OK;
-}
-
-static void free_ended(gdn_participant *participant)
-{
-    for (size_t i = 0; participant->used_count > 0 && i < GDN_ROUNDS_MAX; i++) {
-        if (participant->rounds[i].ended) free_round(participant, &participant->rounds[i]);
-    }
 }
 
 static enum gdn_err step(gdn_participant *participant, const struct gdn_participant_event *event)
@@ -481,7 +436,9 @@ enum gdn_err gdn_participant_step(gdn_participant *participant,
                                   struct gdn_participant_actions *actions)
 {
     assert(participant != NULL && event != NULL && actions != NULL);
-    free_ended(participant);
+    if (participant->rounds.used_count > 0) {
+        gdn__round_free_ended(&participant->rounds, &participant->options);
+    }
     participant->clock++;
     participant->action_count = 0;
     enum gdn_err err = step(participant, event);
@@ -493,8 +450,8 @@ bool gdn_participant_record(const gdn_participant *participant, uint32_t slot, u
                             struct gdn_channel_record *record)
 {
     assert(slot < GDN_ROUNDS_MAX);
-    const struct round *round = &participant->rounds[slot];
-    const struct gdn__part *part = gdn__recording_part(&round->recording, channel);
+    const struct gdn__recording *recording = &participant->rounds.slots[slot].recording;
+    const struct gdn__part *part = gdn__recording_part(recording, channel);
     if (part == NULL) return false;
     *record = (struct gdn_channel_record){.outgoing = part->outgoing,
                                           .sent = part->sent,
