@@ -394,7 +394,7 @@ static enum gdn_err step_channel_lost(gdn_participant *participant, uint32_t num
     if (channel == NULL) return GDN_OK;
     GDN__EACH_ROUND(round, &participant->rounds)
     {
-        if (gdn__recording_part(&round->recording, number) == NULL) continue;
+        if (!gdn__recording_has(&round->recording, number)) continue;
         fail(participant, round, number, "a peer was lost during it");
     }
     gdn__untaken_fini(&channel->untaken, &participant->options);
@@ -451,17 +451,7 @@ bool gdn_participant_record(const gdn_participant *participant, uint32_t slot, u
 {
     assert(slot < GDN_ROUNDS_MAX);
     const struct gdn__recording *recording = &participant->rounds.slots[slot].recording;
-    const struct gdn__part *part = gdn__recording_part(recording, channel);
-    if (part == NULL) return false;
-    *record = (struct gdn_channel_record){.outgoing = part->outgoing,
-                                          .sent = part->sent,
-                                          .incoming = part->incoming != GDN__INCOMING_ABSENT,
-                                          .open = part->incoming == GDN__INCOMING_OPEN,
-                                          .taken = part->taken,
-                                          .untagged = part->untagged,
-                                          .messages = part->messages,
-                                          .message_count = part->message_count};
-    return true;
+    return gdn__recording_read(recording, channel, record);
 }
 
 size_t gdn_participant_cut_rounds(const gdn_participant *participant, gdn_round_id *rounds)

@@ -30,14 +30,6 @@ bool gdn__recording_reach(struct gdn__recording *recording,
     return true;
 }
 
-const struct gdn__part *gdn__recording_part(const struct gdn__recording *recording,
-                                            uint32_t channel)
-{
-    if (channel >= recording->part_count) return NULL;
-    const struct gdn__part *part = &recording->parts[channel];
-    return part->outgoing || part->incoming != GDN__INCOMING_ABSENT ? part : NULL;
-}
-
 void gdn__recording_set_sent(struct gdn__recording *recording, uint32_t channel, uint64_t sent)
 {
     struct gdn__part *part = &recording->parts[channel];
@@ -107,4 +99,27 @@ void gdn__recording_close(struct gdn__recording *recording, uint32_t channel)
     if (part->incoming != GDN__INCOMING_OPEN) return;
     part->incoming = GDN__INCOMING_CLOSED;
     recording->open_count--;
+}
+
+bool gdn__recording_has(const struct gdn__recording *recording, uint32_t channel)
+{
+    if (channel >= recording->part_count) return false;
+    const struct gdn__part *part = &recording->parts[channel];
+    return part->outgoing || part->incoming != GDN__INCOMING_ABSENT;
+}
+
+bool gdn__recording_read(const struct gdn__recording *recording, uint32_t channel,
+                         struct gdn_channel_record *record)
+{
+    if (!gdn__recording_has(recording, channel)) return false;
+    const struct gdn__part *part = &recording->parts[channel];
+    *record = (struct gdn_channel_record){.outgoing = part->outgoing,
+                                          .sent = part->sent,
+                                          .incoming = part->incoming != GDN__INCOMING_ABSENT,
+                                          .open = part->incoming == GDN__INCOMING_OPEN,
+                                          .taken = part->taken,
+                                          .untagged = part->untagged,
+                                          .messages = part->messages,
+                                          .message_count = part->message_count};
+    return true;
 }

@@ -39,10 +39,6 @@ void gdn__recording_fini(struct gdn__recording *recording,
 bool gdn__recording_reach(struct gdn__recording *recording,
                           const struct gdn_participant_options *options, size_t count);
 
-/* The part of that channel pair, if either direction has one; else NULL. */
-const struct gdn__part *gdn__recording_part(const struct gdn__recording *recording,
-                                            uint32_t channel);
-
 /* The outgoing channel was open at the cut. */
 void gdn__recording_set_sent(struct gdn__recording *recording, uint32_t channel, uint64_t sent);
 
@@ -60,5 +56,12 @@ GDN_MUST_USE enum gdn_err gdn__recording_add(struct gdn__recording *recording,
 
 /* The incoming channel's marker has come, if it had not. */
 void gdn__recording_close(struct gdn__recording *recording, uint32_t channel);
+
+/* Either direction of that channel pair has a part in it. */
+bool gdn__recording_has(const struct gdn__recording *recording, uint32_t channel);
+
+/* What it has of that channel pair; the messages are borrowed until it changes. False: nothing. */
+bool gdn__recording_read(const struct gdn__recording *recording, uint32_t channel,
+                         struct gdn_channel_record *record);
 
 #endif

@@ -10,7 +10,7 @@
 
 struct gdn__round {
     bool used;
-    bool ended; /* Reported or failed. */
+    bool ended; /* Reported, failed or replaced. */
     gdn_round_id id;
     struct gdn__recording recording;
 };
