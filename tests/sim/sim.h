@@ -11,6 +11,9 @@
  *
  *     sim.c          the plan, the two phases
  *     sim_drive.c    applications
+ *     sim_waits.c    waits on processes, and wakes
+ *     sim_manage.c   lock managers
+ *     sim_taking.c   what comes of the items that are taken
  *     sim_faults.c   what the network and the nodes suffer
  *     sim_oracles.c  rounds against the truth
  *     sim_contents.c what a round recorded, against the truth
@@ -272,23 +275,45 @@ int sim_resource_of(const struct sim *sim, gdn_resource_id id);
 uint64_t sim_mix(uint64_t *state);
 
 /* sim_drive.c */
+bool sim_is_there(const struct sim *sim, int node);
+gdn_ticket sim_ticket(const struct sim *sim, int node, uint64_t number);
+/* False: an error that a correct caller can meet; then nothing happened. */
+bool sim_went_through(enum gdn_err err, const char *verb);
+void sim_must(enum gdn_err err, const char *verb);
+void sim_dial(struct sim *sim, int from, int to);
+void sim_describe(struct sim *sim, const struct sim_driver *driver);
 void sim_add_drivers(struct sim *sim, uint64_t random);
 void sim_act(struct sim *sim, uint64_t random);
-/* The next item, and the messages on the way to it of which nobody hears. False: there was none. */
-bool sim_take(struct sim *sim, int node);
-/* False: there was nothing to grant. */
-bool sim_grant(struct sim *sim, int node, int resource);
-void sim_refuse_one(struct sim *sim, int node, uint64_t random);
-void sim_requeue_one(struct sim *sim, int node, int resource, uint64_t random);
 void sim_end_process(struct sim *sim, int process);
 /* False: the answer lies in the inbox. */
 bool sim_give_up(struct sim *sim, struct sim_driver *driver);
 void sim_forget_node(struct sim *sim, int node);
 void sim_lost_peer(struct sim *sim, int node, int peer);
-struct truth_peer sim_peer(const struct sim *sim, const struct gdn__peer *peer);
-bool sim_pay(struct sim *sim, int process);
 /* All that can, commits; nothing new is begun. False: nothing was left to do. */
 bool sim_wind_down(struct sim *sim);
+
+/* sim_waits.c */
+void sim_wait_on(struct sim *sim, struct sim_driver *driver, uint64_t random);
+/* Somebody waits for the process, and is not owed a wake for it. */
+bool sim_is_waited_for(const struct sim *sim, int process);
+/* From now on the process owes a wake to everyone who waits for it. */
+void sim_owe_wakes(struct sim *sim, int process, int from);
+bool sim_owes(const struct sim *sim, int process);
+/* False: it still owes something. */
+bool sim_pay(struct sim *sim, int process);
+
+/* sim_manage.c */
+/* Whatever may be granted. False: there was nothing. */
+bool sim_grant(struct sim *sim, int node, int resource);
+/* What some managers do by themselves. False: it is not their turn. */
+bool sim_manage(struct sim *sim, uint64_t *random);
+/* The last in line. */
+void sim_refuse_one(struct sim *sim, int node, uint64_t random);
+
+/* sim_taking.c */
+/* The next item, and the messages on the way to it of which nobody hears. False: there was none. */
+bool sim_take(struct sim *sim, int node);
+struct truth_peer sim_peer(const struct sim *sim, const struct gdn__peer *peer);
 
 /* sim_faults.c */
 void sim_suffer(struct sim *sim, enum sim_fault fault, uint64_t random);

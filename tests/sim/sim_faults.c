@@ -86,7 +86,7 @@ void sim_connect_node(struct sim *sim, int node)
     }
     bool late = sim->shape->chance[SIM_LATE] > 0 && !sim->healed;
     for (int other = 0; other < sim->shape->nodes && !late; other++) {
-        bool there = other != node && sim->truth.nodes[other].incarnation != 0;
+        bool there = other != node && sim_is_there(sim, other);
         if (there) world_dial(sim->world, sim_nodes[node], sim_nodes[other]);
     }
 }
