@@ -6,7 +6,7 @@
 #include <stddef.h>
 
 #include "src/core/site.h"
-#include "tests/sim/world.h"
+#include "tests/story/story_fixture.h"
 #include <cmocka.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,18 +16,7 @@
 
 static int three_nodes(void **state)
 {
-    struct world *world = world_new();
-    world_add_node(world, "A", NULL);
-    world_add_node(world, "B", NULL);
-    world_add_node(world, "C", NULL);
-    world_connect_all(world);
-    *state = world;
-    return 0;
-}
-
-static int end_world(void **state)
-{
-    world_free(*state);
+    *state = story_world(3, 0, NULL, NULL);
     return 0;
 }
 
@@ -46,10 +35,9 @@ static void room_is_made_only_where_messages_go(void **state)
 {
     enum { TICKETS = 200 };
     struct world *world = *state;
-    gdn_ticket ticket;
     size_t idle = channel_capacity(world, "A", "C");
     for (int i = 0; i < TICKETS; i++) {
-        assert_int_equal(world_request(world, "A", "B", "T1", "x", SHARED, &ticket), GDN_OK);
+        (void)story_ask(world, "A", "B", "T1", "x", SHARED);
     }
     world_manage_all(world);
     assert_int_equal(world_release_lock(world, "A", "T1", "x"), GDN_OK);
@@ -80,10 +68,7 @@ static void a_payload_that_is_too_large_is_refused(void **state)
 
 static struct world *two_nodes_with(const struct world_options *options)
 {
-    struct world *world = world_new();
-    world_add_node(world, "A", options);
-    world_add_node(world, "B", NULL);
-    world_connect_all(world);
+    struct world *world = story_world(2, 0, options, NULL);
     (void)world_take(world, "A", NULL); /* B is up. */
     return world;
 }
@@ -137,11 +122,10 @@ static void a_full_inbox_stops_nobody_else(void **state)
     (void)state;
     struct world_options options = {.items_max = 1};
     struct world *world = two_nodes_with(&options);
-    gdn_ticket ticket;
-    assert_int_equal(world_request(world, "A", "B", "T1", "x", EXCLUSIVE, &ticket), GDN_OK);
+    (void)story_ask(world, "A", "B", "T1", "x", EXCLUSIVE);
     world_manage_all(world);
-    assert_int_equal(world_request(world, "B", "A", "T2", "y", SHARED, &ticket), GDN_OK);
-    assert_int_equal(world_request(world, "B", "A", "T3", "y", SHARED, &ticket), GDN_OK);
+    (void)story_ask(world, "B", "A", "T2", "y", SHARED);
+    (void)story_ask(world, "B", "A", "T3", "y", SHARED);
     world_settle(world);
     assert_int_equal(gdn_site_counters(world_site(world, "A")).items_waiting, 2);
     assert_int_equal(world_end(world, "A", "T1"), GDN_OK);
@@ -160,12 +144,11 @@ static void a_home_that_is_full_refuses(void **state)
     (void)state;
     struct world_options options = {.tickets_max = 2};
     struct world *world = two_nodes_with(&options);
-    gdn_ticket ticket;
     struct gdn_item item;
     for (int i = 0; i < 3; i++) {
-        assert_int_equal(world_request(world, "B", "A", "T1", "x", SHARED, &ticket), GDN_OK);
+        (void)story_ask(world, "B", "A", "T1", "x", SHARED);
     }
-    assert_int_equal(world_request(world, "A", "B", "T2", "x", SHARED, &ticket), GDN_OK);
+    gdn_ticket ticket = story_ask(world, "A", "B", "T2", "x", SHARED);
     world_settle(world);
     world_manage(world, "A");
     world_settle(world);
@@ -182,12 +165,7 @@ static void a_home_that_is_full_refuses(void **state)
 static void a_detector_that_does_not_keep_up_gets_no_more_reports(void **state)
 {
     (void)state;
-    struct world *world = world_new();
-    world_add_node(world, "A", NULL);
-    world_add_node(world, "B", NULL);
-    world_add_detector(world, "D1");
-    world_add_detector(world, "D2");
-    world_connect_all(world);
+    struct world *world = story_world(2, 2, NULL, NULL);
     gdn__mesh *mesh = world_site(world, "A")->mesh;
     uint32_t number = gdn__mesh_find(mesh, gdn_node_named("D1"));
     struct gdn__buffer *body = gdn__mesh_begin(mesh, number, GDN__REPORT);
@@ -212,14 +190,9 @@ static void a_round_that_begins_with_too_much_fails_by_name(void **state)
 {
     (void)state;
     struct world_options options = {.recording_max = 100};
-    struct world *world = world_new();
-    gdn_ticket ticket;
-    world_add_node(world, "A", NULL);
-    world_add_node(world, "B", &options);
-    world_add_detector(world, "D1");
-    world_connect_all(world);
+    struct world *world = story_world(2, 1, NULL, &options);
     for (int i = 0; i < 4; i++) {
-        assert_int_equal(world_request(world, "A", "B", "T1", "x", SHARED, &ticket), GDN_OK);
+        (void)story_ask(world, "A", "B", "T1", "x", SHARED);
     }
     world_settle(world);
     uint64_t round = world_start(world, "D1");
@@ -235,7 +208,7 @@ static void a_round_that_begins_with_too_much_fails_by_name(void **state)
 
 int main(void)
 {
-#define STORY(name) cmocka_unit_test_setup_teardown(name, three_nodes, end_world)
+#define STORY(name) cmocka_unit_test_setup_teardown(name, three_nodes, story_end)
     const struct CMUnitTest tests[] = {
         STORY(room_is_made_only_where_messages_go),
         STORY(a_payload_that_is_too_large_is_refused),

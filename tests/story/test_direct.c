@@ -5,42 +5,13 @@
 #include <stdarg.h>
 #include <stddef.h>
 
-#include "tests/sim/world.h"
+#include "tests/story/story_fixture.h"
 #include <cmocka.h>
 #include <gordian/verdict.h>
-
-static int two_nodes(void **state)
-{
-    struct world *world = world_new();
-    world_add_node(world, "A", NULL);
-    world_add_node(world, "B", NULL);
-    world_add_detector(world, "D1");
-    world_connect_all(world);
-    *state = world;
-    return 0;
-}
-
-static int end_world(void **state)
-{
-    world_free(*state);
-    return 0;
-}
 
 static gdn_process_id P(const char *name)
 {
     return gdn_process_named(name);
-}
-
-static void lock(struct world *world, const char *node, const char *home, const char *process,
-                 const char *resource)
-{
-    gdn_ticket ticket;
-    assert_int_equal(
-        world_request(world, node, home, process, resource, GDN_MODE_EXCLUSIVE, &ticket), GDN_OK);
-    world_settle(world);
-    world_manage_all(world);
-    world_settle(world);
-    world_manage_all(world);
 }
 
 static void wait_on(struct world *world, const char *node, const char *process, uint32_t branch_id,
@@ -72,7 +43,7 @@ static size_t deadlocks(struct world *world)
  * gives x up, and B has not read it. */
 static void wait_for_p_who_gives_x_up(struct world *world, struct gdn_need need)
 {
-    lock(world, "A", "B", "P", "x");
+    story_lock(world, "A", "B", "P", "x", GDN_MODE_EXCLUSIVE);
     wait_on(world, "B", "T", 0, need);
     wait_on(world, "A", "P", 0, gdn_need_process(P("T")));
     assert_int_equal(deadlocks(world), 1);
@@ -117,14 +88,10 @@ static void workers_of_one_process_are_told_apart(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_release_in_flight_meets_the_need_that_names_its_resource,
-                                        two_nodes, end_world),
-        cmocka_unit_test_setup_teardown(
-            a_release_in_flight_does_not_meet_a_need_of_another_resource, two_nodes, end_world),
-        cmocka_unit_test_setup_teardown(
-            a_release_in_flight_does_not_meet_a_need_of_the_whole_process, two_nodes, end_world),
-        cmocka_unit_test_setup_teardown(workers_of_one_process_are_told_apart, two_nodes,
-                                        end_world),
+        STORY_OF_TWO(a_release_in_flight_meets_the_need_that_names_its_resource),
+        STORY_OF_TWO(a_release_in_flight_does_not_meet_a_need_of_another_resource),
+        STORY_OF_TWO(a_release_in_flight_does_not_meet_a_need_of_the_whole_process),
+        STORY_OF_TWO(workers_of_one_process_are_told_apart),
     };
     return !!cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,42 +6,12 @@
 #include <stddef.h>
 
 #include "src/core/wire.h"
-#include "tests/sim/world.h"
+#include "tests/story/story_fixture.h"
 #include <cmocka.h>
 #include <string.h>
 
 #define EXCLUSIVE GDN_MODE_EXCLUSIVE
 #define SHARED    GDN_MODE_SHARED
-
-static int two_nodes(void **state)
-{
-    struct world *world = world_new();
-    world_add_node(world, "A", NULL);
-    world_add_node(world, "B", NULL);
-    world_add_detector(world, "D1");
-    world_connect_all(world);
-    *state = world;
-    return 0;
-}
-
-static int three_nodes(void **state)
-{
-    struct world *world = world_new();
-    world_add_node(world, "A", NULL);
-    world_add_node(world, "B", NULL);
-    world_add_node(world, "C", NULL);
-    world_add_detector(world, "D1");
-    world_add_detector(world, "D2");
-    world_connect_all(world);
-    *state = world;
-    return 0;
-}
-
-static int end_world(void **state)
-{
-    world_free(*state);
-    return 0;
-}
 
 static void expect_cut(struct world *world, const char *detector, uint64_t round,
                        const char *expected)
@@ -49,20 +19,6 @@ static void expect_cut(struct world *world, const char *detector, uint64_t round
     gdn_cut *cut = world_round_cut(world, detector, round, GDN_OK);
     assert_string_equal(world_describe_cut(world, cut), expected);
     gdn_cut_free(cut);
-}
-
-/* Process @p process of @p node asks @p home and gets the lock. */
-static void lock(struct world *world, const char *node, const char *home, const char *process,
-                 const char *resource, uint8_t mode)
-{
-    gdn_ticket ticket;
-    assert_int_equal(world_request(world, node, home, process, resource, mode, &ticket), GDN_OK);
-    world_settle(world);
-    world_manage(world, home);
-    world_settle(world);
-    world_manage(world, node);
-    world_settle(world);
-    world_forget_trace(world);
 }
 
 /* The paper's rules, with nothing in flight: START, a marker each way, two reports. */
@@ -85,8 +41,7 @@ static void a_quiet_round_takes_one_marker_for_each_channel(void **state)
 static void a_blocked_application_delays_no_round(void **state)
 {
     struct world *world = *state;
-    gdn_ticket ticket;
-    assert_int_equal(world_request(world, "A", "B", "T1", "x", EXCLUSIVE, &ticket), GDN_OK);
+    (void)story_ask(world, "A", "B", "T1", "x", EXCLUSIVE);
     world_settle(world);
     uint64_t round = world_start(world, "D1");
     world_settle(world);
@@ -101,9 +56,8 @@ static void a_blocked_application_delays_no_round(void **state)
 static void a_request_in_flight_finds_its_holders_as_of_the_cut(void **state)
 {
     struct world *world = *state;
-    gdn_ticket ticket;
-    lock(world, "B", "B", "T2", "x", EXCLUSIVE);
-    assert_int_equal(world_request(world, "A", "B", "T1", "x", EXCLUSIVE, &ticket), GDN_OK);
+    story_lock(world, "B", "B", "T2", "x", EXCLUSIVE);
+    (void)story_ask(world, "A", "B", "T1", "x", EXCLUSIVE);
     world_hold(world, "A", "B");
     uint64_t round = world_start(world, "D1");
     world_settle(world); /* B has cut; A's request and marker are on the wire. */
@@ -121,8 +75,7 @@ static void a_request_in_flight_finds_its_holders_as_of_the_cut(void **state)
 static void a_grant_in_flight_is_recorded_on_its_channel(void **state)
 {
     struct world *world = *state;
-    gdn_ticket ticket;
-    assert_int_equal(world_request(world, "A", "B", "T1", "x", EXCLUSIVE, &ticket), GDN_OK);
+    (void)story_ask(world, "A", "B", "T1", "x", EXCLUSIVE);
     world_settle(world);
     world_manage(world, "B");
     world_settle(world);
@@ -137,10 +90,9 @@ static void a_grant_in_flight_is_recorded_on_its_channel(void **state)
 static void releases_and_cancels_in_flight_are_recorded_in_order(void **state)
 {
     struct world *world = *state;
-    gdn_ticket ticket;
-    lock(world, "A", "B", "T1", "x", EXCLUSIVE);
-    lock(world, "A", "B", "T2", "y", EXCLUSIVE);
-    assert_int_equal(world_request(world, "A", "B", "T2", "x", EXCLUSIVE, &ticket), GDN_OK);
+    story_lock(world, "A", "B", "T1", "x", EXCLUSIVE);
+    story_lock(world, "A", "B", "T2", "y", EXCLUSIVE);
+    gdn_ticket ticket = story_ask(world, "A", "B", "T2", "x", EXCLUSIVE);
     world_settle(world);
     world_manage(world, "B");
     assert_int_equal(world_release_lock(world, "A", "T1", "x"), GDN_OK);
@@ -163,10 +115,9 @@ static void releases_and_cancels_in_flight_are_recorded_in_order(void **state)
 static void what_arrives_between_cut_and_marker_is_recorded_on_its_channel(void **state)
 {
     struct world *world = *state;
-    gdn_ticket ticket;
     world_hold(world, "A", "B");
-    assert_int_equal(world_request(world, "A", "B", "T1", "x", EXCLUSIVE, &ticket), GDN_OK);
-    assert_int_equal(world_request(world, "C", "B", "T3", "y", EXCLUSIVE, &ticket), GDN_OK);
+    (void)story_ask(world, "A", "B", "T1", "x", EXCLUSIVE);
+    (void)story_ask(world, "C", "B", "T3", "y", EXCLUSIVE);
     world_settle(world);
     world_manage(world, "B"); /* T3's request is taken: before the cut. */
     uint64_t round = world_start(world, "D1");
@@ -187,11 +138,10 @@ static void what_arrives_between_cut_and_marker_is_recorded_on_its_channel(void 
 static void what_was_sent_after_the_cut_is_not_in_it(void **state)
 {
     struct world *world = *state;
-    gdn_ticket ticket;
     world_hold(world, "C", "B");
     uint64_t round = world_start(world, "D1");
     world_settle(world);
-    assert_int_equal(world_request(world, "A", "B", "T1", "x", EXCLUSIVE, &ticket), GDN_OK);
+    (void)story_ask(world, "A", "B", "T1", "x", EXCLUSIVE);
     world_settle(world);
     world_release(world, "C", "B");
     world_settle(world);
@@ -215,11 +165,10 @@ static void payloads_in_flight_are_counted(void **state)
 static void rounds_of_two_initiators_overlap(void **state)
 {
     struct world *world = *state;
-    gdn_ticket ticket;
     world_hold(world, "A", "B");
     uint64_t first = world_start(world, "D1");
     world_settle(world);
-    assert_int_equal(world_request(world, "A", "B", "T1", "x", EXCLUSIVE, &ticket), GDN_OK);
+    (void)story_ask(world, "A", "B", "T1", "x", EXCLUSIVE);
     uint64_t second = world_start(world, "D2");
     world_settle(world);
     world_release(world, "A", "B");
@@ -283,8 +232,8 @@ static void a_channel_opened_during_a_round_is_part_of_it(void **state)
     world_dial(world, "A", "B");
     world_pass_ms(world, 50);
     world_manage_all(world);
-    gdn_ticket ticket; /* After B's cut, so after A's: not in the picture. */
-    assert_int_equal(world_request(world, "A", "B", "T1", "x", EXCLUSIVE, &ticket), GDN_OK);
+    /* After B's cut, so after A's: not in the picture. */
+    (void)story_ask(world, "A", "B", "T1", "x", EXCLUSIVE);
     world_release(world, "C", "B");
     world_release(world, "D1", "A");
     world_settle(world);
@@ -314,8 +263,7 @@ static void the_list_that_opens_a_channel_counts_as_markers(void **state)
     world_settle(world); /* A has cut and waits for C's marker. B knows nothing. */
     world_dial(world, "A", "B");
     world_pass_ms(world, 50);
-    gdn_ticket ticket;
-    assert_int_equal(world_request(world, "A", "B", "T1", "x", EXCLUSIVE, &ticket), GDN_OK);
+    (void)story_ask(world, "A", "B", "T1", "x", EXCLUSIVE);
     world_settle(world);
     world_manage_all(world); /* B takes the request: after its cut. */
     assert_int_equal(world_reports(world, "D1", round), 2);
@@ -350,18 +298,12 @@ static void a_round_that_loses_a_peer_fails_by_name(void **state)
 static void a_round_that_would_record_too_much_fails_by_name(void **state)
 {
     (void)state;
-    struct world *world = world_new();
     struct world_options options = {.recording_max = 100};
-    gdn_ticket ticket;
-    world_add_node(world, "A", &options);
-    world_add_node(world, "B", &options);
-    world_add_detector(world, "D1");
-    world_connect_all(world);
+    struct world *world = story_world(2, 1, &options, &options);
     world_hold(world, "A", "B");
     const char *const processes[] = {"T1", "T2", "T3", "T4"};
     for (int i = 0; i < 4; i++) {
-        assert_int_equal(world_request(world, "A", "B", processes[i], "x", SHARED, &ticket),
-                         GDN_OK);
+        (void)story_ask(world, "A", "B", processes[i], "x", SHARED);
     }
     uint64_t round = world_start(world, "D1");
     world_settle(world);
@@ -379,9 +321,8 @@ static void a_round_that_would_record_too_much_fails_by_name(void **state)
 static void collecting_reports_open_channels(void **state)
 {
     struct world *world = *state;
-    gdn_ticket ticket;
     world_hold(world, "A", "B");
-    assert_int_equal(world_request(world, "A", "B", "T1", "x", EXCLUSIVE, &ticket), GDN_OK);
+    (void)story_ask(world, "A", "B", "T1", "x", EXCLUSIVE);
     uint64_t round = world_start(world, "D1");
     world_settle(world);
     assert_int_equal(world_reports(world, "D1", round), 1);
@@ -398,10 +339,9 @@ static void collecting_reports_open_channels(void **state)
 static void a_lost_frame_is_resent_before_anything_behind_it(void **state)
 {
     struct world *world = *state;
-    gdn_ticket ticket;
-    assert_int_equal(world_request(world, "A", "B", "T1", "x", EXCLUSIVE, &ticket), GDN_OK);
+    (void)story_ask(world, "A", "B", "T1", "x", EXCLUSIVE);
     world_drop(world, "A", "B");
-    assert_int_equal(world_request(world, "A", "B", "T2", "x", EXCLUSIVE, &ticket), GDN_OK);
+    (void)story_ask(world, "A", "B", "T2", "x", EXCLUSIVE);
     uint64_t round = world_start(world, "D1");
     world_pass_ms(world, 1000);
     gdn_cut *cut = world_round_cut(world, "D1", round, GDN_OK);
@@ -417,10 +357,10 @@ static void a_lost_frame_is_resent_before_anything_behind_it(void **state)
 /* T1 and T2 hold one lock each and want the other's. */
 static void make_deadlock(struct world *world, gdn_ticket *first, gdn_ticket *second)
 {
-    lock(world, "A", "A", "T1", "x", EXCLUSIVE);
-    lock(world, "B", "B", "T2", "y", EXCLUSIVE);
-    assert_int_equal(world_request(world, "A", "B", "T1", "y", EXCLUSIVE, first), GDN_OK);
-    assert_int_equal(world_request(world, "B", "A", "T2", "x", EXCLUSIVE, second), GDN_OK);
+    story_lock(world, "A", "A", "T1", "x", EXCLUSIVE);
+    story_lock(world, "B", "B", "T2", "y", EXCLUSIVE);
+    *first = story_ask(world, "A", "B", "T1", "y", EXCLUSIVE);
+    *second = story_ask(world, "B", "A", "T2", "x", EXCLUSIVE);
     world_settle(world);
     world_manage_all(world);
     world_forget_trace(world);
@@ -519,8 +459,7 @@ static void a_restarted_peer_that_dials_nobody_is_met_again(void **state)
     world_dial(world, "B", "D1");
     world_pass_ms(world, 3000);
     world_manage_all(world);
-    gdn_ticket ticket;
-    assert_int_equal(world_request(world, "A", "B", "T1", "x", EXCLUSIVE, &ticket), GDN_OK);
+    (void)story_ask(world, "A", "B", "T1", "x", EXCLUSIVE);
     world_settle(world);
     uint64_t round = world_start(world, "D1");
     world_pass_ms(world, 300);
@@ -545,9 +484,8 @@ static void a_wake_for_an_earlier_incarnation_is_refused(void **state)
 static void a_cancel_overtakes_a_grant_by_the_own_node(void **state)
 {
     struct world *world = *state;
-    gdn_ticket ticket;
     struct gdn_item item;
-    assert_int_equal(world_request(world, "A", "A", "T1", "x", EXCLUSIVE, &ticket), GDN_OK);
+    gdn_ticket ticket = story_ask(world, "A", "A", "T1", "x", EXCLUSIVE);
     assert_true(world_take(world, "A", &item));
     assert_int_equal(world_grant(world, "A", "x"), 1);
     assert_int_equal(world_cancel(world, "A", ticket), GDN_OK);
@@ -560,14 +498,10 @@ static void a_cancel_overtakes_a_grant_by_the_own_node(void **state)
 static void full_windows_stop_neither_rounds_nor_releases(void **state)
 {
     (void)state;
-    struct world *world = world_new();
     struct world_options options = {.window = 4};
-    world_add_node(world, "A", &options);
-    world_add_node(world, "B", &options);
-    world_add_detector(world, "D1");
-    world_connect_all(world);
-    lock(world, "A", "B", "T1", "x", EXCLUSIVE);
-    lock(world, "B", "A", "T2", "y", EXCLUSIVE);
+    struct world *world = story_world(2, 1, &options, &options);
+    story_lock(world, "A", "B", "T1", "x", EXCLUSIVE);
+    story_lock(world, "B", "A", "T2", "y", EXCLUSIVE);
     world_pass_ms(world, 20); /* The peers hear what was taken. */
     int sent = 0;
     while (world_send(world, "A", "B", "m") == GDN_OK) sent++;
@@ -607,50 +541,33 @@ static void suspicion_repeats_while_a_wait_lasts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_quiet_round_takes_one_marker_for_each_channel, two_nodes,
-                                        end_world),
-        cmocka_unit_test_setup_teardown(a_blocked_application_delays_no_round, two_nodes,
-                                        end_world),
-        cmocka_unit_test_setup_teardown(a_request_in_flight_finds_its_holders_as_of_the_cut,
-                                        two_nodes, end_world),
-        cmocka_unit_test_setup_teardown(a_grant_in_flight_is_recorded_on_its_channel, two_nodes,
-                                        end_world),
-        cmocka_unit_test_setup_teardown(releases_and_cancels_in_flight_are_recorded_in_order,
-                                        two_nodes, end_world),
-        cmocka_unit_test_setup_teardown(
-            what_arrives_between_cut_and_marker_is_recorded_on_its_channel, three_nodes, end_world),
-        cmocka_unit_test_setup_teardown(what_was_sent_after_the_cut_is_not_in_it, three_nodes,
-                                        end_world),
-        cmocka_unit_test_setup_teardown(payloads_in_flight_are_counted, two_nodes, end_world),
-        cmocka_unit_test_setup_teardown(rounds_of_two_initiators_overlap, three_nodes, end_world),
-        cmocka_unit_test_setup_teardown(a_newer_round_of_the_same_initiator_replaces_the_older,
-                                        three_nodes, end_world),
-        cmocka_unit_test_setup_teardown(a_start_behind_the_first_marker_changes_nothing, two_nodes,
-                                        end_world),
+        STORY_OF_TWO(a_quiet_round_takes_one_marker_for_each_channel),
+        STORY_OF_TWO(a_blocked_application_delays_no_round),
+        STORY_OF_TWO(a_request_in_flight_finds_its_holders_as_of_the_cut),
+        STORY_OF_TWO(a_grant_in_flight_is_recorded_on_its_channel),
+        STORY_OF_TWO(releases_and_cancels_in_flight_are_recorded_in_order),
+        STORY_OF_THREE(what_arrives_between_cut_and_marker_is_recorded_on_its_channel),
+        STORY_OF_THREE(what_was_sent_after_the_cut_is_not_in_it),
+        STORY_OF_TWO(payloads_in_flight_are_counted),
+        STORY_OF_THREE(rounds_of_two_initiators_overlap),
+        STORY_OF_THREE(a_newer_round_of_the_same_initiator_replaces_the_older),
+        STORY_OF_TWO(a_start_behind_the_first_marker_changes_nothing),
         cmocka_unit_test(a_channel_opened_during_a_round_is_part_of_it),
         cmocka_unit_test(the_list_that_opens_a_channel_counts_as_markers),
-        cmocka_unit_test_setup_teardown(a_round_that_loses_a_peer_fails_by_name, three_nodes,
-                                        end_world),
+        STORY_OF_THREE(a_round_that_loses_a_peer_fails_by_name),
         cmocka_unit_test(a_round_that_would_record_too_much_fails_by_name),
-        cmocka_unit_test_setup_teardown(collecting_reports_open_channels, two_nodes, end_world),
-        cmocka_unit_test_setup_teardown(a_lost_frame_is_resent_before_anything_behind_it, two_nodes,
-                                        end_world),
-        cmocka_unit_test_setup_teardown(an_abort_ends_the_wait_and_frees_the_other, two_nodes,
-                                        end_world),
-        cmocka_unit_test_setup_teardown(an_abort_that_meets_an_arrived_grant_is_stale, two_nodes,
-                                        end_world),
-        cmocka_unit_test_setup_teardown(an_abort_overtaken_by_a_cancel_is_stale, two_nodes,
-                                        end_world),
-        cmocka_unit_test_setup_teardown(an_abort_for_another_process_is_stale, two_nodes,
-                                        end_world),
-        cmocka_unit_test_setup_teardown(an_unabortable_process_is_refused, two_nodes, end_world),
+        STORY_OF_TWO(collecting_reports_open_channels),
+        STORY_OF_TWO(a_lost_frame_is_resent_before_anything_behind_it),
+        STORY_OF_TWO(an_abort_ends_the_wait_and_frees_the_other),
+        STORY_OF_TWO(an_abort_that_meets_an_arrived_grant_is_stale),
+        STORY_OF_TWO(an_abort_overtaken_by_a_cancel_is_stale),
+        STORY_OF_TWO(an_abort_for_another_process_is_stale),
+        STORY_OF_TWO(an_unabortable_process_is_refused),
         cmocka_unit_test(a_restarted_peer_that_dials_nobody_is_met_again),
-        cmocka_unit_test_setup_teardown(a_wake_for_an_earlier_incarnation_is_refused, two_nodes,
-                                        end_world),
-        cmocka_unit_test_setup_teardown(a_cancel_overtakes_a_grant_by_the_own_node, two_nodes,
-                                        end_world),
+        STORY_OF_TWO(a_wake_for_an_earlier_incarnation_is_refused),
+        STORY_OF_TWO(a_cancel_overtakes_a_grant_by_the_own_node),
         cmocka_unit_test(full_windows_stop_neither_rounds_nor_releases),
-        cmocka_unit_test_setup_teardown(suspicion_repeats_while_a_wait_lasts, two_nodes, end_world),
+        STORY_OF_TWO(suspicion_repeats_while_a_wait_lasts),
     };
     return !!cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,34 +6,16 @@
 #include <stddef.h>
 
 #include "src/core/site.h"
-#include "tests/sim/world.h"
+#include "tests/story/story_fixture.h"
 #include <cmocka.h>
 #include <string.h>
 
 #define EXCLUSIVE  GDN_MODE_EXCLUSIVE
 #define SILENCE_MS GDN__SILENCE_MS_DEFAULT
 
-static int two_nodes(void **state)
-{
-    struct world *world = world_new();
-    world_add_node(world, "A", NULL);
-    world_add_node(world, "B", NULL);
-    world_add_detector(world, "D1");
-    world_connect_all(world);
-    *state = world;
-    return 0;
-}
-
-static int end_world(void **state)
-{
-    world_free(*state);
-    return 0;
-}
-
 static gdn_ticket ask(struct world *world, const char *node, const char *home, const char *process)
 {
-    gdn_ticket ticket;
-    assert_int_equal(world_request(world, node, home, process, "x", EXCLUSIVE, &ticket), GDN_OK);
+    gdn_ticket ticket = story_ask(world, node, home, process, "x", EXCLUSIVE);
     world_settle(world);
     return ticket;
 }
@@ -177,9 +159,8 @@ static void who_comes_back_has_lost_its_locks_on_both_sides(void **state)
 static void what_was_on_its_way_stays_lost(void **state)
 {
     struct world *world = *state;
-    gdn_ticket ticket;
     world_hold(world, "A", "B");
-    assert_int_equal(world_request(world, "A", "B", "T1", "x", EXCLUSIVE, &ticket), GDN_OK);
+    (void)story_ask(world, "A", "B", "T1", "x", EXCLUSIVE);
     world_hold(world, "B", "A");
     world_pass_ms(world, SILENCE_MS + 100);
     join(world); /* Its frames are delivered, late. */
@@ -238,14 +219,11 @@ static void late_words_of_dead_detectors_do_not_keep_the_living_one_away(void **
 static void a_window_in_bytes_is_the_receivers_room(void **state)
 {
     (void)state;
-    struct world *world = world_new();
     struct world_options options = {.window_bytes = 1024};
+    struct world *world = story_world(2, 0, NULL, &options);
     char text[1026];
     memset(text, 'm', sizeof text - 1);
     text[sizeof text - 1] = '\0';
-    world_add_node(world, "A", NULL);
-    world_add_node(world, "B", &options);
-    world_connect_all(world);
     assert_int_equal(world_send(world, "A", "B", text), GDN_ERR_LIMIT); /* It would never fit. */
     text[1024] = '\0';
     assert_int_equal(world_send(world, "A", "B", text), GDN_OK);
@@ -259,15 +237,14 @@ static void a_window_in_bytes_is_the_receivers_room(void **state)
 
 int main(void)
 {
-#define STORY(name) cmocka_unit_test_setup_teardown(name, two_nodes, end_world)
     const struct CMUnitTest tests[] = {
-        STORY(a_wait_at_a_dead_home_ends),
-        STORY(what_a_dead_node_held_stands_until_it_is_dropped),
-        STORY(a_round_of_a_dead_detector_is_freed),
+        STORY_OF_TWO(a_wait_at_a_dead_home_ends),
+        STORY_OF_TWO(what_a_dead_node_held_stands_until_it_is_dropped),
+        STORY_OF_TWO(a_round_of_a_dead_detector_is_freed),
         cmocka_unit_test(a_round_that_nobody_ends_is_given_up),
-        STORY(who_comes_back_has_lost_its_locks_on_both_sides),
-        STORY(what_was_on_its_way_stays_lost),
-        STORY(a_round_across_a_loss_fails_by_name),
+        STORY_OF_TWO(who_comes_back_has_lost_its_locks_on_both_sides),
+        STORY_OF_TWO(what_was_on_its_way_stays_lost),
+        STORY_OF_TWO(a_round_across_a_loss_fails_by_name),
         cmocka_unit_test(late_words_of_dead_detectors_do_not_keep_the_living_one_away),
         cmocka_unit_test(a_window_in_bytes_is_the_receivers_room),
     };
