@@ -53,6 +53,38 @@ void books_emit(struct books *books, int out, uint32_t item)
     facts->items[out][facts->item_count[out]++] = item;
 }
 
+static bool can(const struct books *books, const struct layout_action *action, uint8_t sends,
+                bool takes)
+{
+    const struct layout *layout = books->layout;
+    int out = layout->channels[action->channel].out;
+    switch (action->kind) {
+    case LAYOUT_SEND:
+        return (sends >> out & 1) != 0 && books->facts.sent[out] < layout->plan.messages;
+    case LAYOUT_OPEN:
+        return (books->open >> out & 1) == 0;
+    case LAYOUT_TAKE:
+        return takes;
+    case LAYOUT_ORDER:
+        return layout_order(layout, action->initiator, books->node,
+                            books->facts.orders[action->initiator]) != NULL;
+    case LAYOUT_ARRIVE:
+        return false; /* That depends on the sender. */
+    }
+    return false;
+}
+
+void books_note_enabled(struct books *books, uint8_t sends, bool takes)
+{
+    const struct layout *layout = books->layout;
+    books->facts.enabled = 0;
+    for (int a = 0; a < layout->action_count; a++) {
+        const struct layout_action *action = &layout->actions[a];
+        if (action->node != books->node) continue;
+        if (can(books, action, sends, takes)) books->facts.enabled |= UINT64_C(1) << a;
+    }
+}
+
 /* ---- The cut ---- */
 
 static bool was_abandoned(const struct books *books, int r)

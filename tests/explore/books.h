@@ -26,6 +26,10 @@ void books_take(struct books *books, int channel, int message);
 /* Something leaves on a channel. */
 void books_emit(struct books *books, int out, uint32_t item);
 
+/* What the node can do now, by itself: send on the channels whose places have a bit in @p sends
+ * while there are messages, take if @p takes, hear what is ordered next, open what is not open. */
+void books_note_enabled(struct books *books, uint8_t sends, bool takes);
+
 /* The node cuts: what the books say now belongs to the round. */
 void books_record(struct books *books, int round);
 /* A marker leaves; out: the channel's place. */

@@ -59,7 +59,7 @@ static void run(struct histories *histories, struct history *history)
     struct member *member = histories->kind->make(histories->layout, history->node);
     while (length > 0) {
         at = path[--length];
-        histories->kind->act(member, &histories->layout->actions[at->action], at->item);
+        member_act(histories->kind, member, &histories->layout->actions[at->action], at->item);
     }
     memcpy(&history->facts, histories->kind->facts(member), sizeof history->facts);
     if (!histories->kind->end(member) && history->facts.broken[0] == '\0') {

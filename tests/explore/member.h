@@ -14,7 +14,14 @@ struct member;
 struct member_kind {
     /* Borrows the layout. Failures to make one end the program. */
     struct member *(*make)(const struct layout *layout, int node);
-    void (*act)(struct member *member, const struct layout_action *action, uint32_t item);
+    /* What happens, a function for each kind of action ... */
+    void (*send)(struct member *member, int channel);
+    void (*arrive)(struct member *member, int channel, uint32_t item);
+    void (*take)(struct member *member);
+    void (*order)(struct member *member, int initiator);
+    void (*open)(struct member *member, int channel);
+    /* ... and behind each of them. */
+    void (*settle)(struct member *member);
     const struct facts *(*facts)(const struct member *member);
     /* Frees it. False: something that it was handed has not been given back. */
     bool (*end)(struct member *member);
@@ -29,5 +36,9 @@ extern const struct member_kind member_participant, member_site;
 
 /* Those of a layout. */
 const struct member_kind *member_kind_of(const struct layout *layout);
+
+/* One action. @p item: what arrives; else 0. */
+void member_act(const struct member_kind *kind, struct member *member,
+                const struct layout_action *action, uint32_t item);
 
 #endif

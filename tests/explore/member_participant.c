@@ -21,6 +21,7 @@ struct member {
     struct handle *inbox[LAYOUT_PEERS_MAX * LAYOUT_MESSAGES_MAX];
     int inbox_at, inbox_end;
     int unrecorded;                  /* LAYOUT_STATE_LATE: the round; -1: none. */
+    bool was_late;                   /* There was one before this action. */
     uint32_t held[LAYOUT_PEERS_MAX]; /* LAYOUT_MARKER_LATE: what should have gone; 0: nothing. */
 };
 
@@ -301,61 +302,17 @@ static void arrive(struct member *member, int c, uint32_t item)
     }
 }
 
-/* ---- What it can do ---- */
-
-static bool can(const struct member *member, const struct layout_action *action)
-{
-    const struct layout *layout = layout_of(member);
-    const struct books *books = &member->books;
-    int out = layout->channels[action->channel].out;
-    bool is_open = (books->open >> out & 1) != 0;
-    switch (action->kind) {
-    case LAYOUT_SEND:
-        return is_open && books->facts.sent[out] < layout->plan.messages;
-    case LAYOUT_OPEN:
-        return !is_open;
-    case LAYOUT_TAKE:
-        return member->inbox_at < member->inbox_end;
-    case LAYOUT_ORDER:
-        return layout_order(layout, action->initiator, books->node,
-                            books->facts.orders[action->initiator]) != NULL;
-    case LAYOUT_ARRIVE:
-        return false; /* That depends on the sender. */
-    }
-    return false;
-}
+/* ---- After it ---- */
 
 static void note_enabled(struct member *member)
 {
-    const struct layout *layout = layout_of(member);
-    member->books.facts.enabled = 0;
-    for (int a = 0; a < layout->action_count; a++) {
-        if (layout->actions[a].node != member->books.node) continue;
-        if (can(member, &layout->actions[a])) member->books.facts.enabled |= UINT64_C(1) << a;
-    }
+    books_note_enabled(&member->books, member->books.open, member->inbox_at < member->inbox_end);
 }
 
-static void act(struct member *member, const struct layout_action *action, uint32_t item)
+static void settle(struct member *member)
 {
-    bool is_late = member->unrecorded >= 0;
-    switch (action->kind) {
-    case LAYOUT_SEND:
-        send_message(member, action->channel);
-        break;
-    case LAYOUT_ARRIVE:
-        arrive(member, action->channel, item);
-        break;
-    case LAYOUT_TAKE:
-        message_taken(member);
-        break;
-    case LAYOUT_ORDER:
-        order_arrived(member, action->initiator);
-        break;
-    case LAYOUT_OPEN:
-        open_channel(member, action->channel);
-        break;
-    }
-    if (is_late) record_late(member);
+    if (member->was_late) record_late(member);
+    member->was_late = member->unrecorded >= 0;
     books_check(&member->books);
     note_enabled(member);
 }
@@ -433,4 +390,13 @@ static void tell(const struct layout *layout, uint32_t item, FILE *narrator)
     }
 }
 
-const struct member_kind member_participant = {make, act, facts, end, tell, NULL};
+const struct member_kind member_participant = {.make = make,
+                                               .send = send_message,
+                                               .arrive = arrive,
+                                               .take = message_taken,
+                                               .order = order_arrived,
+                                               .open = open_channel,
+                                               .settle = settle,
+                                               .facts = facts,
+                                               .end = end,
+                                               .tell = tell};

@@ -184,7 +184,7 @@ static void open_channel(struct member *member, int c)
     after(member, host_dial(&member->host, channel->to, member->now_us));
 }
 
-/* ---- What it can do ---- */
+/* ---- After it ---- */
 
 static bool can_send(const struct member *member, int to)
 {
@@ -193,56 +193,20 @@ static bool can_send(const struct member *member, int to)
     return err == GDN_OK && can;
 }
 
-static bool can(const struct member *member, const struct layout_action *action)
-{
-    const struct layout *layout = member->books.layout;
-    const struct layout_channel *channel = &layout->channels[action->channel];
-    switch (action->kind) {
-    case LAYOUT_SEND:
-        return member->books.facts.sent[channel->out] < layout->plan.messages &&
-               can_send(member, channel->to);
-    case LAYOUT_OPEN:
-        return (member->books.open >> channel->out & 1) == 0;
-    case LAYOUT_TAKE:
-        return member->host.items_waiting > 0;
-    case LAYOUT_ORDER:
-        return layout_order(layout, action->initiator, member->books.node,
-                            member->books.facts.orders[action->initiator]) != NULL;
-    case LAYOUT_ARRIVE:
-        return false; /* That depends on the sender. */
-    }
-    return false;
-}
-
 static void note_enabled(struct member *member)
 {
     const struct layout *layout = member->books.layout;
-    member->books.facts.enabled = 0;
-    for (int a = 0; a < layout->action_count; a++) {
-        if (layout->actions[a].node != member->books.node) continue;
-        if (can(member, &layout->actions[a])) member->books.facts.enabled |= UINT64_C(1) << a;
+    int node = member->books.node;
+    uint8_t sends = 0;
+    for (int out = 0; out < layout->out_count[node]; out++) {
+        int to = layout->channels[layout->outs[node][out]].to;
+        if (can_send(member, to)) sends |= (uint8_t)(1 << out);
     }
+    books_note_enabled(&member->books, sends, member->host.items_waiting > 0);
 }
 
-static void act(struct member *member, const struct layout_action *action, uint32_t item)
+static void settle(struct member *member)
 {
-    switch (action->kind) {
-    case LAYOUT_SEND:
-        send_message(member, action->channel);
-        break;
-    case LAYOUT_ARRIVE:
-        arrive(member, action->channel, item);
-        break;
-    case LAYOUT_TAKE:
-        take(member);
-        break;
-    case LAYOUT_ORDER:
-        order_arrived(member, action->initiator);
-        break;
-    case LAYOUT_OPEN:
-        open_channel(member, action->channel);
-        break;
-    }
     books_end_rounds(&member->books, (int)gdn_site_counters(member->host.site).rounds_under_way);
     note_enabled(member);
 }
@@ -315,4 +279,14 @@ static void tell(const struct layout *layout, uint32_t frame, FILE *narrator)
     }
 }
 
-const struct member_kind member_site = {make, act, facts, end, tell, site_reports_judge};
+const struct member_kind member_site = {.make = make,
+                                        .send = send_message,
+                                        .arrive = arrive,
+                                        .take = take,
+                                        .order = order_arrived,
+                                        .open = open_channel,
+                                        .settle = settle,
+                                        .facts = facts,
+                                        .end = end,
+                                        .tell = tell,
+                                        .judge = site_reports_judge};

@@ -109,7 +109,7 @@ bool replay_act(struct replay *replay, int action)
     if (!is_possible(replay, action, &item)) return false;
     struct facts before = *replay_facts(replay, what->node);
     if (replay->narrator != NULL) tell_action(replay, action, item);
-    replay->kind->act(replay->members[what->node], what, item);
+    member_act(replay->kind, replay->members[what->node], what, item);
     if (replay->narrator != NULL) tell_change(replay, what->node, &before);
     return true;
 }
