@@ -4,29 +4,24 @@
  *
  * A cut of the truth is a copy of its nodes, each as it was when that node cut; the messages of a
  * channel are the stretch of its log between what the receiver had taken and what the sender had
- * sent. Nothing here looks at a ledger, a participant or a recorded cut. */
+ * sent. Nothing here looks at a ledger, a participant or a recorded cut.
+ *
+ *     truth.c        issuers, channels, and what is sent, taken and lost
+ *     truth_home.c   a resource at its home: holders, queue, what may be granted
+ *     truth_needs.c  what a direct wait is for
+ *     truth_judge.c  who is stuck for good in a cut */
 #ifndef TESTS_SIM_TRUTH_H
 #define TESTS_SIM_TRUTH_H
 
 #include "tests/sim/truth_home.h"
+#include "tests/sim/truth_needs.h"
 #include <gordian/site.h>
 
 #define TRUTH_NODES     4
 #define TRUTH_PROCESSES 8
 #define TRUTH_RESOURCES 6
-#define TRUTH_TICKETS   64 /* Live, issued by one node. */
-#define TRUTH_NEEDS     6
+#define TRUTH_TICKETS   64   /* Live, issued by one node. */
 #define TRUTH_DIRECT    (-1) /* Instead of a resource. */
-#define TRUTH_GROUP     (-1) /* Instead of a process. */
-
-/* What a direct wait is for, in prefix order as in struct gdn_need; the outermost level is all-of.
- */
-struct truth_need {
-    int8_t process; /* TRUTH_GROUP: at least at_least of the count needs that follow. */
-    uint8_t at_least, count;
-    bool met;  /* A process. */
-    bool owed; /* It has ended, and its wake is on the way or will be; the simulator's. */
-};
 
 /* A ticket, seen from its issuer. */
 struct truth_ticket {
@@ -138,13 +133,6 @@ void truth_lose(struct truth *truth, int node, struct truth_peer peer, int arriv
 void truth_drop_orphans(struct truth *truth, int node, int peer);
 
 struct truth_ticket *truth_ticket(struct truth_node *node, uint64_t number);
-/* The need at *at, which moves behind it, is met, if @p free of the processes (NULL: none) count as
- * answers. */
-bool truth_need_is_met(const struct truth_need *needs, int *at, const bool *free);
-/* All are met, if @p free do. */
-bool truth_needs_are_met(const struct truth_need *needs, int count, const bool *free);
-/* A wake by that process meets the first listing of it that is not met; false: there is none. */
-bool truth_meet(struct truth_need *needs, int count, int by);
 enum truth_end_reason truth_reason(const struct truth *truth, uint64_t incarnation,
                                    uint64_t number);
 
