@@ -26,26 +26,40 @@ static uint64_t number_from(const char *name, uint64_t otherwise)
     return text == NULL || *text == '\0' ? otherwise : strtoull(text, NULL, 10);
 }
 
-static uint64_t faults_from(const char *text)
+static int fault_called(const char *word, size_t length)
 {
-    uint64_t allowed = 0;
-    if (text == NULL || *text == '\0') return UINT64_MAX;
     for (int f = 0; f < SIM_FAULT_COUNT; f++) {
-        const char *word = sim_fault_word((enum sim_fault)f);
-        size_t length = strlen(word);
-        for (const char *at = strstr(text, word); at != NULL; at = strstr(at + 1, word)) {
-            bool begins = at == text || at[-1] == ',';
-            if (begins && (at[length] == ',' || at[length] == '\0')) allowed |= UINT64_C(1) << f;
-        }
+        const char *known = sim_fault_word((enum sim_fault)f);
+        if (strlen(known) == length && memcmp(known, word, length) == 0) return f;
     }
-    return allowed;
+    return -1;
+}
+
+bool campaign_faults(const char *text, uint64_t *allowed)
+{
+    *allowed = text == NULL || *text == '\0' ? UINT64_MAX : 0;
+    if (*allowed != 0 || strcmp(text, "none") == 0) return true;
+    for (const char *word = text;; word++) {
+        size_t length = strcspn(word, ",");
+        int fault = fault_called(word, length);
+        if (fault < 0) return false;
+        *allowed |= UINT64_C(1) << fault;
+        word += length;
+        if (*word == '\0') return true;
+    }
 }
 
 struct campaign campaign_from_environment(uint64_t runs)
 {
+    const char *faults = getenv("GDN_FAULTS");
+    uint64_t allowed;
+    if (!campaign_faults(faults, &allowed)) {
+        print_error("GDN_FAULTS: \"%s\" is not a list of faults\n", faults);
+        exit(2);
+    }
     return (struct campaign){.first_seed = number_from("GDN_SEED", 1),
                              .runs = number_from("GDN_RUNS", runs),
-                             .allowed = faults_from(getenv("GDN_FAULTS")),
+                             .allowed = allowed,
                              .quiet = number_from("GDN_SHRINK", 1) == 0};
 }
 

@@ -13,8 +13,11 @@ struct campaign {
     bool quiet;       /* Only say what broke, and where; do not cut down. */
 };
 
-/* From GDN_SEED, GDN_RUNS and GDN_FAULTS (words separated by commas, or "none"); with GDN_SHRINK=0
- * it is quiet. */
+/* Words separated by commas, or "none"; all faults where there is no text. False: not a fault's. */
+bool campaign_faults(const char *text, uint64_t *allowed);
+
+/* From GDN_SEED, GDN_RUNS and GDN_FAULTS; with GDN_SHRINK=0 it is quiet. Faults that do not exist
+ * end the program. */
 struct campaign campaign_from_environment(uint64_t runs);
 
 /* Prints the first seed, then what was counted. On a failure: the seed, the command that replays

@@ -10,6 +10,24 @@
 
 #define RUNS 1500
 
+/* Else a word that nobody knows means none, and a campaign without faults looks like one with. */
+static void faults_that_do_not_exist_are_refused(void **state)
+{
+    uint64_t allowed;
+    (void)state;
+    assert_true(campaign_faults(NULL, &allowed) && allowed == UINT64_MAX);
+    assert_true(campaign_faults("", &allowed) && allowed == UINT64_MAX);
+    assert_true(campaign_faults("none", &allowed) && allowed == 0);
+    assert_true(campaign_faults("loss", &allowed));
+    assert_int_equal(allowed, UINT64_C(1) << SIM_LOSS);
+    assert_true(campaign_faults("repeat,loss", &allowed));
+    assert_int_equal(allowed, UINT64_C(1) << SIM_LOSS | UINT64_C(1) << SIM_REPEAT);
+    assert_false(campaign_faults("1000", &allowed));
+    assert_false(campaign_faults("loss,", &allowed));
+    assert_false(campaign_faults("loss,los", &allowed));
+    assert_false(campaign_faults("none,loss", &allowed));
+}
+
 static void every_round_is_true(void **state)
 {
     struct sim_counts counts;
@@ -30,6 +48,7 @@ static void every_round_is_true(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(every_round_is_true)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(faults_that_do_not_exist_are_refused),
+                                       cmocka_unit_test(every_round_is_true)};
     return !!cmocka_run_group_tests(tests, NULL, NULL);
 }
