@@ -10,12 +10,14 @@
 enum phase {
     RESTING,
     COLLECTING, /* Everybody was told to start. */
-    HURRYING    /* The silent were told to hand over what they have. */
+    CALLING,    /* The silent were told to hand over what they have. */
+    HURRYING    /* Those that are there are given a little longer. */
 };
 
 enum answer {
     NOT_ASKED, /* Registered, but not of this round. */
     SILENT,    /* Asked, and has not answered. */
+    UNHEARD,   /* The same, and nothing else came from it: not waited for. */
     REPORTED,
     MISSING /* Answered with something that is no report. */
 };
@@ -48,8 +50,8 @@ struct gdn__rounds {
     enum phase phase;
     gdn_cut *cut; /* Of the round under way: the reports so far. */
     int64_t started_us;
-    int64_t ends_at_us; /* Of the phase, unless it rests. */
-    size_t silent_count;
+    int64_t ends_at_us;  /* Of the phase, unless it rests. */
+    size_t silent_count; /* Those waited for. */
 
     int64_t due_at_us;    /* Of the periodic round; INT64_MAX: none. */
     bool suspected;       /* Start at once, or when the round under way ends. */
@@ -149,10 +151,15 @@ static void tell(gdn__rounds *rounds, enum gdn__rounds_action_type type, const s
     act(rounds, type)->node = node->number;
 }
 
+static bool is_silent(const struct node *node)
+{
+    return node->answer == SILENT || node->answer == UNHEARD;
+}
+
 static void tell_silent(gdn__rounds *rounds, enum gdn__rounds_action_type type)
 {
     for (size_t i = 0; i < rounds->node_count; i++) {
-        if (rounds->nodes[i].answer == SILENT) tell(rounds, type, &rounds->nodes[i]);
+        if (is_silent(&rounds->nodes[i])) tell(rounds, type, &rounds->nodes[i]);
     }
 }
 
@@ -322,13 +329,14 @@ static struct node *answering(gdn__rounds *rounds, const struct gdn__rounds_even
                    event->round.incarnation == rounds->id.incarnation &&
                    gdn_id_equal(event->round.initiator.id, rounds->id.initiator.id);
     struct node *node = current ? find_node(rounds, event->node) : NULL;
-    return node != NULL && node->answer == SILENT ? node : NULL;
+    return node != NULL && is_silent(node) ? node : NULL;
 }
 
 static void answered(gdn__rounds *rounds, struct node *node, enum answer answer, int64_t now_us)
 {
+    if (node->answer == SILENT) rounds->silent_count--;
     node->answer = answer;
-    if (--rounds->silent_count == 0) finish_round(rounds, now_us);
+    if (rounds->silent_count == 0) finish_round(rounds, now_us);
 }
 
 /* A report speaks for the node that sent it and for no other. */
@@ -400,18 +408,41 @@ static void step_failed(gdn__rounds *rounds, const struct gdn__rounds_event *eve
 
 /* ---- Time ---- */
 
+/* Its report would change nothing in what the others recorded, so waiting for it is a matter of
+ * completeness alone; and it has had a whole deadline to say anything. */
+static void step_heard(gdn__rounds *rounds, const struct gdn__rounds_event *event)
+{
+    if (rounds->phase != CALLING || event->now_us < rounds->ends_at_us) return;
+    struct node *node = find_node(rounds, event->node);
+    if (node == NULL || node->answer != SILENT || event->heard_us >= rounds->started_us) return;
+    answered(rounds, node, UNHEARD, event->now_us);
+}
+
+static int64_t at_most(int64_t us, int64_t max_us)
+{
+    return us < max_us ? us : max_us;
+}
+
 static void step_time_passed(gdn__rounds *rounds, int64_t now_us)
 {
     if (rounds->phase == RESTING || now_us < rounds->ends_at_us) return;
-    if (rounds->phase == HURRYING) {
+    int64_t hurry_us = at_most(rounds->deadline_us / 2, GDN__ROUND_HURRY_MAX_US);
+    int64_t call_us = at_most(hurry_us, GDN__ROUND_CALL_US);
+    switch (rounds->phase) {
+    case COLLECTING:
+        rounds->phase = CALLING;
+        rounds->ends_at_us = now_us + call_us;
+        tell_silent(rounds, GDN__ROUNDS_COLLECT);
+        break;
+    case CALLING:
+        rounds->phase = HURRYING;
+        rounds->ends_at_us = now_us + hurry_us - call_us;
+        break;
+    case HURRYING:
+    case RESTING:
         finish_round(rounds, now_us);
-        return;
+        break;
     }
-    int64_t hurry_us = rounds->deadline_us / 2;
-    if (hurry_us > GDN__ROUND_HURRY_MAX_US) hurry_us = GDN__ROUND_HURRY_MAX_US;
-    rounds->phase = HURRYING;
-    rounds->ends_at_us = now_us + hurry_us;
-    tell_silent(rounds, GDN__ROUNDS_COLLECT);
 }
 
 int64_t gdn__rounds_deadline(const gdn__rounds *rounds)
@@ -442,6 +473,9 @@ enum gdn_err gdn__rounds_step(gdn__rounds *rounds, const struct gdn__rounds_even
         break;
     case GDN__ROUNDS_FAILED:
         step_failed(rounds, event);
+        break;
+    case GDN__ROUNDS_HEARD:
+        step_heard(rounds, event);
         break;
     case GDN__ROUNDS_TIME_PASSED:
         step_time_passed(rounds, event->now_us);

@@ -2,10 +2,14 @@
 /* When a detector takes a snapshot, whom it asks, and when it has waited long enough. Pure: facts
  * and time come in, orders to nodes and finished cuts come out.
  *
- *     resting --due, suspected--> collecting --deadline--> hurrying --short deadline--> resting
- *        ^                          |    START to all        COLLECT to the silent     ABANDON
+ *     resting --due, suspected--> collecting --deadline--> calling --> hurrying --> resting
+ *        ^                          |    START to all        COLLECT to the silent   ABANDON
  *        |                          |
  *        +------ all answered ------+----- failed, joined, left: again after a pause
+ *
+ * Who has been heard since the round began is given the second deadline to hand over what it has.
+ * Of whom nothing came in all that time nothing is expected: calling is only as long as it takes
+ * to read what may lie unread, should the detector itself have slept through its deadline.
  *
  * One round of scope waits at a time; a suspicion during it starts the next when it ends (RULES 8):
  * else suspicions that are faster than rounds would never let one end. Joining and leaving restart
@@ -18,6 +22,7 @@
 #define GDN__ROUND_HURRY_MAX_US                                                                    \
     INT64_C(500000)                            /* Second deadline: half the first, at most this.   \
                                                 */
+#define GDN__ROUND_CALL_US      INT64_C(20000) /* Of it, for those not heard since the start. */
 #define GDN__ROUND_PAUSE_US     INT64_C(10000) /* Before trying again; doubles up to the next. */
 #define GDN__ROUND_PAUSE_MAX_US INT64_C(1000000)
 #define GDN__ROUND_PATIENCE     3 /* Failed in a row; then a node that fails a round is missing. */
@@ -41,6 +46,7 @@ enum gdn__rounds_event_type {
     GDN__ROUNDS_SUSPECTED, /* Somebody wants a round. */
     GDN__ROUNDS_REPORTED,  /* node, round, bytes. */
     GDN__ROUNDS_FAILED,    /* node, round, reason: it cannot report that round. */
+    GDN__ROUNDS_HEARD,     /* node, heard_us: for each, just before TIME_PASSED. */
     GDN__ROUNDS_TIME_PASSED
 };
 
@@ -55,6 +61,7 @@ struct gdn__rounds_event {
     const uint8_t *bytes;
     size_t length;
     const char *reason;
+    int64_t heard_us; /* When anything came from the node last; monotonic. */
 };
 
 enum gdn__rounds_action_type {

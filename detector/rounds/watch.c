@@ -429,11 +429,23 @@ void gdn__watch_suspect(gdn__watch *watch, struct gdn__now now)
     suspect(watch);
 }
 
+static void tell_heard(gdn__watch *watch)
+{
+    for (size_t i = 0; i < watch->node_count; i++) {
+        const struct gdn__peer *peer = gdn__mesh_peer(watch->mesh, watch->nodes[i].peer);
+        (void)!step_rounds(watch,
+                           (struct gdn__rounds_event){.type = GDN__ROUNDS_HEARD,
+                                                      .node = peer->number,
+                                                      .heard_us = peer->channel.heard_at_us});
+    }
+}
+
 void gdn__watch_passed(gdn__watch *watch, struct gdn__now now)
 {
     watch->now = now;
     enlist_late(watch);
     if (gdn__rounds_deadline(watch->rounds) <= now.monotonic_us) {
+        tell_heard(watch);
         (void)!step_rounds(watch, (struct gdn__rounds_event){.type = GDN__ROUNDS_TIME_PASSED});
     }
     gdn__mesh_passed(watch->mesh, now.monotonic_us);

@@ -124,10 +124,15 @@ void watch_close(struct watch *watch)
     watch->rounds = NULL;
 }
 
-void watch_at(struct watch *watch, int64_t ms)
+void watch_set_clock(struct watch *watch, int64_t ms)
 {
     assert_true(ms * 1000 >= watch->now_us);
     watch->now_us = ms * 1000;
+}
+
+void watch_at(struct watch *watch, int64_t ms)
+{
+    watch_set_clock(watch, ms);
     (void)step(watch, (struct gdn__rounds_event){.type = GDN__ROUNDS_TIME_PASSED});
 }
 
@@ -158,6 +163,12 @@ void watch_leave(struct watch *watch, uint32_t node)
 void watch_suspect(struct watch *watch)
 {
     (void)step(watch, (struct gdn__rounds_event){.type = GDN__ROUNDS_SUSPECTED});
+}
+
+void watch_heard(struct watch *watch, uint32_t node, int64_t heard_ms)
+{
+    (void)step(watch, (struct gdn__rounds_event){
+                          .type = GDN__ROUNDS_HEARD, .node = node, .heard_us = heard_ms * 1000});
 }
 
 gdn_round_id watch_round(uint64_t number)

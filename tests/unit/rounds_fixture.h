@@ -29,7 +29,8 @@ void watch_close(struct watch *watch);
 /* The trace since the last call is @p expected, to the letter. */
 void watch_expect(struct watch *watch, const char *expected);
 
-/* Set the clock and tell that time has passed. */
+void watch_set_clock(struct watch *watch, int64_t ms);
+/* That, and tell that time has passed. */
 void watch_at(struct watch *watch, int64_t ms);
 /* The next deadline, in milliseconds; -1: at once, -2: never. */
 int64_t watch_deadline(const struct watch *watch);
@@ -37,6 +38,8 @@ int64_t watch_deadline(const struct watch *watch);
 void watch_join(struct watch *watch, uint32_t node);
 void watch_leave(struct watch *watch, uint32_t node);
 void watch_suspect(struct watch *watch);
+/* Something came from it last at that time. */
+void watch_heard(struct watch *watch, uint32_t node, int64_t heard_ms);
 void watch_fail(struct watch *watch, uint32_t node, uint64_t round, const char *reason);
 
 /* What a report says. */

@@ -192,6 +192,10 @@ static void a_silent_node_is_missing_after_both_deadlines(void **state)
     happen(desk, GDN__ROUNDS_TIME_PASSED, 0, deadline);
     expect(desk, "collect 2\n");
     deadline = gdn__rounds_deadline(desk->rounds);
+    assert_int_equal(deadline, DEADLINE + GDN__ROUND_CALL_US);
+    happen(desk, GDN__ROUNDS_TIME_PASSED, 0, deadline);
+    expect(desk, "");
+    deadline = gdn__rounds_deadline(desk->rounds);
     assert_true(deadline > DEADLINE && deadline <= 2 * DEADLINE);
     happen(desk, GDN__ROUNDS_TIME_PASSED, 0, deadline);
     expect(desk, "abandon 2\nfinish, 1 reports, missing n2\n");

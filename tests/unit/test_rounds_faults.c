@@ -59,11 +59,92 @@ static void the_second_deadline_is_short(void **state)
     watch_join(&watch, 1);
     watch_suspect(&watch);
     watch_at(&watch, 10000);
+    watch_set_clock(&watch, 10020);
+    watch_heard(&watch, 1, 0); /* When the round began. */
+    watch_at(&watch, 10020);
     assert_int_equal(watch_deadline(&watch), 10500);
     watch_at(&watch, 10500);
     watch_expect(&watch, "   0 start 1 n1\n"
                          "10000 collect 1 n1\n"
                          "10500 abandon 1 n1\n10500 finish 1:; missing n1\n");
+}
+
+/* Three nodes at 10 ms; n1 reports, the deadline of 100 ms passes. */
+static void one_of_three_reports(void)
+{
+    assert_true(watch_open(&watch, 0, 100, NULL));
+    for (uint32_t node = 1; node <= 3; node++) watch_join(&watch, node);
+    watch_set_clock(&watch, 10);
+    watch_suspect(&watch);
+    watch_report(&watch, 1, 1, NULL);
+    watch_at(&watch, 110);
+    watch_expect(&watch, "  10 start 1 n1\n  10 start 1 n2\n  10 start 1 n3\n"
+                         " 110 collect 1 n2\n 110 collect 1 n3\n");
+    assert_int_equal(watch_deadline(&watch), 130);
+    watch_set_clock(&watch, 130);
+}
+
+/* It hangs, or its link is cut: the second deadline is for those that are there. */
+static void who_was_not_heard_during_the_round_is_not_waited_for(void **state)
+{
+    (void)state;
+    one_of_three_reports();
+    watch_heard(&watch, 1, 11);
+    watch_heard(&watch, 2, 9);
+    watch_expect(&watch, "");
+    watch_heard(&watch, 3, 9);
+    watch_expect(&watch, " 130 abandon 1 n2\n 130 abandon 1 n3\n"
+                         " 130 finish 1: n1; missing n2 n3\n");
+}
+
+/* n2 has acknowledged the start, and may be about to report. */
+static void who_was_heard_during_the_round_is_waited_for(void **state)
+{
+    (void)state;
+    one_of_three_reports();
+    watch_heard(&watch, 2, 11);
+    watch_heard(&watch, 3, 9);
+    watch_at(&watch, 130);
+    assert_int_equal(watch_deadline(&watch), 160);
+    watch_heard(&watch, 2, 9); /* Nobody is given up later. */
+    watch_at(&watch, 159);
+    watch_expect(&watch, "");
+    watch_at(&watch, 160);
+    watch_expect(&watch, " 160 abandon 1 n2\n 160 abandon 1 n3\n"
+                         " 160 finish 1: n1; missing n2 n3\n");
+}
+
+/* Not to be waited for is not to be ignored. */
+static void what_comes_while_others_are_waited_for_still_counts(void **state)
+{
+    (void)state;
+    one_of_three_reports();
+    watch_heard(&watch, 2, 11);
+    watch_heard(&watch, 3, 9);
+    watch_at(&watch, 140);
+    watch_report(&watch, 3, 1, NULL);
+    watch_expect(&watch, "");
+    watch_report(&watch, 2, 1, NULL);
+    watch_expect(&watch, " 140 finish 1: n1 n2 n3\n");
+}
+
+/* The detector slept beyond its deadline, and what nodes said meanwhile lies unread. Nobody is
+ * given up for that. */
+static void a_detector_that_slept_reads_before_it_gives_up(void **state)
+{
+    (void)state;
+    assert_true(watch_open(&watch, 0, 100, NULL));
+    watch_join(&watch, 1);
+    watch_join(&watch, 2);
+    watch_suspect(&watch);
+    watch_set_clock(&watch, 5000);
+    for (uint32_t node = 1; node <= 2; node++) watch_heard(&watch, node, -1);
+    watch_at(&watch, 5000);
+    watch_report(&watch, 1, 1, NULL);
+    watch_report(&watch, 2, 1, NULL);
+    watch_expect(&watch, "   0 start 1 n1\n   0 start 1 n2\n"
+                         "5000 collect 1 n1\n5000 collect 1 n2\n"
+                         "5000 finish 1: n1 n2\n");
 }
 
 /* ---- Coming and going (RULES 9) ---- */
@@ -374,6 +455,10 @@ int main(void)
         RUN(without_a_period_only_suspicion_starts_rounds),
         RUN(a_hurried_node_still_reports),
         RUN(the_second_deadline_is_short),
+        RUN(who_was_not_heard_during_the_round_is_not_waited_for),
+        RUN(who_was_heard_during_the_round_is_waited_for),
+        RUN(what_comes_while_others_are_waited_for_still_counts),
+        RUN(a_detector_that_slept_reads_before_it_gives_up),
         RUN(an_expected_node_is_missing_while_it_is_away),
         RUN(a_node_that_only_others_name_is_missing),
         RUN(leaving_restarts_the_round),
