@@ -234,7 +234,7 @@ struct sim {
     int severed[TRUTH_NODES + SIM_DETECTORS][TRUTH_NODES + SIM_DETECTORS]; /* Steps. */
     uint64_t crashes;     /* Losses of living peers too. */
     uint64_t spontaneous; /* Waits that ended, or nodes that went, by themselves. */
-    uint64_t moved;       /* Entries, by managers. */
+    uint64_t moved;       /* Entries, by managers; and holds of the dead, away. */
     uint64_t tokens;      /* All there are. */
     bool healed;
     struct sim_round rounds[SIM_DETECTORS];

@@ -44,6 +44,7 @@ static void on_peer_lost(struct sim *sim, int node, const struct gdn_item *item)
     event.as.peer = item->peer;
     sim_must(world_event(sim->world, sim_nodes[node], &event, NULL), "drop orphans");
     sim->spontaneous++; /* What the dead held stood until now. */
+    sim->moved++;
     truth_drop_orphans(&sim->truth, node, sim_node_of_name(sim, item->peer_name));
 }
 

@@ -167,8 +167,9 @@ static bool is_intact(const struct truth_judged *now, const struct sim_round *ro
     return true;
 }
 
-/* What was there when the round started and still is must be in it. Not judged where entries were
- * moved meanwhile, there and back again perhaps. */
+/* What was there when the round started and still is must be in it. Not judged where managers moved
+ * entries meanwhile, there and back again perhaps, or dropped what the dead held: who waited for it
+ * may be stuck again by now, behind the next holder (seed 77015764). */
 void sim_check_due(const struct sim *sim, const struct truth_judged *now,
                    const gdn_verdict *verdict, const struct sim_round *round)
 {
