@@ -5,6 +5,7 @@
 
 #include "detector/render/needs.h"
 #include "detector/render/shown.h"
+#include "detector/render/standing.h"
 #include "detector/render/width.h"
 #include <inttypes.h>
 #include <stdlib.h>
@@ -34,112 +35,6 @@ static void paint(struct text *text, const char *style)
 static const char *plural(size_t count, const char *one, const char *many)
 {
     return count == 1 ? one : many;
-}
-
-/* ---- How sure we are ---- */
-
-static size_t count_channels(const gdn_cut *cut)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < cut->node_count; i++) count += cut->nodes[i].channel_count;
-    return count;
-}
-
-static void add_missing(struct text *text)
-{
-    const gdn_cut *cut = text->verdict->cut;
-    gdn__textbuf_add(text->out, "no report from ");
-    for (size_t i = 0; i < cut->missing_count && i < NAMES_MAX; i++) {
-        if (i > 0) gdn__textbuf_add(text->out, ", ");
-        gdn__textbuf_add_shown(text->out, cut->missing[i]);
-    }
-    if (cut->missing_count > NAMES_MAX) {
-        gdn__textbuf_addf(text->out, " and %zu more", cut->missing_count - NAMES_MAX);
-    }
-}
-
-static size_t count_open(const gdn_cut *cut)
-{
-    size_t open = 0;
-    for (size_t n = 0; n < cut->node_count; n++) {
-        for (size_t i = 0; i < cut->nodes[n].channel_count; i++) {
-            open += cut->nodes[n].channels[i].open;
-        }
-    }
-    return open;
-}
-
-/* The first open channel stands for all: one marker that is late says enough. */
-static void add_open_channels(struct text *text, bool *said)
-{
-    const gdn_cut *cut = text->verdict->cut;
-    size_t open = 0;
-    for (size_t n = 0; n < cut->node_count; n++) {
-        const struct gdn_cut_node *node = &cut->nodes[n];
-        for (size_t i = 0; i < node->channel_count; i++) {
-            if (!node->channels[i].open || open++ > 0) continue;
-            gdn__textbuf_add(text->out, *said ? "; channel " : "channel ");
-            gdn__show_party(text->out, text->verdict, node->channels[i].peer);
-            gdn__textbuf_add(text->out, " -> ");
-            gdn__show_party(text->out, text->verdict, node->party);
-            gdn__textbuf_add(text->out, " still open");
-        }
-    }
-    if (open > 1) gdn__textbuf_addf(text->out, ", and %zu more", open - 1);
-    *said = *said || open > 0;
-}
-
-/* "(round detector-1/42, cut complete and balanced)" */
-static void add_standing(struct text *text)
-{
-    const gdn_cut *cut = text->verdict->cut;
-    if (cut->has_round) {
-        gdn__textbuf_add(text->out, " (round ");
-        gdn__textbuf_add_shown(text->out, cut->initiator);
-        gdn__textbuf_addf(text->out, "/%" PRIu64 ", cut ", cut->round.number);
-    } else {
-        gdn__textbuf_add(text->out, " (offline cut, ");
-    }
-    if (text->verdict->complete) {
-        gdn__textbuf_add(text->out, count_channels(cut) > 0 ? "complete and balanced" : "complete");
-    } else {
-        bool said = cut->missing_count > 0;
-        gdn__textbuf_add(text->out, "incomplete");
-        gdn__textbuf_add(text->out, ": ");
-        if (said) add_missing(text);
-        add_open_channels(text, &said);
-        if (!said) gdn__textbuf_add(text->out, "not all nodes answered");
-    }
-    gdn__textbuf_add_char(text->out, ')');
-}
-
-static void add_unseen_nodes(struct text *text)
-{
-    const gdn_cut *cut = text->verdict->cut;
-    gdn__textbuf_add(text->out, "not known: who waits at ");
-    for (size_t i = 0; i < cut->missing_count && i < NAMES_MAX; i++) {
-        if (i > 0) gdn__textbuf_add(text->out, ", ");
-        gdn__textbuf_add_shown(text->out, cut->missing[i]);
-    }
-    if (cut->missing_count > NAMES_MAX) {
-        gdn__textbuf_addf(text->out, " and %zu more", cut->missing_count - NAMES_MAX);
-    }
-    gdn__textbuf_add(text->out, ", who holds what is homed there, and what its processes have "
-                                "given up elsewhere\n");
-}
-
-/* What follows from what is missing. */
-static void add_unknown(struct text *text)
-{
-    if (text->verdict->complete) return;
-    if (text->verdict->cut->missing_count > 0) add_unseen_nodes(text);
-    if (count_open(text->verdict->cut) > 0) {
-        gdn__textbuf_add(text->out, "not known: what was still on its way on an open channel\n");
-    }
-    gdn__textbuf_add(text->out, text->verdict->deadlock_count > 0
-                                    ? "What is reported stands whatever that is; there may be "
-                                      "more.\n"
-                                    : "A deadlock that rests on any of it is not reported.\n");
 }
 
 /* ---- The edges, in columns ---- */
@@ -344,7 +239,7 @@ static void add_headline(struct text *text, const struct gdn_deadlock *deadlock)
         gdn__show_duration(out, last_us);
         gdn__textbuf_add(out, " before the cut");
     }
-    add_standing(text);
+    gdn__show_standing(text->out, text->verdict);
     gdn__textbuf_add_char(out, '\n');
 }
 
@@ -439,7 +334,7 @@ static void add_deadlock(struct text *text, const struct gdn_deadlock *deadlock)
 
 static void end_text(struct text *text)
 {
-    add_unknown(text);
+    gdn__show_unknown(text->out, text->verdict);
     gdn__needs_fini(&text->needs);
 }
 
@@ -463,7 +358,7 @@ static void add_no_deadlock(struct text *text)
                       plural(nodes, "node", "nodes"), verdict->process_count,
                       plural(verdict->process_count, "process", "processes"),
                       verdict->waiting_count);
-    add_standing(text);
+    gdn__show_standing(text->out, text->verdict);
     gdn__textbuf_add_char(text->out, '\n');
 }
 
