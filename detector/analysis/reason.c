@@ -40,26 +40,40 @@ static void say_none(struct sentence *s, const struct gdn__choice *choice)
 {
     if (choice->candidate_count == 0) {
         say(s, "no choice left: no member may be aborted");
+    } else if (choice->candidate_count == 1) {
+        say(s, "no choice left: the only one of %zu members that may be aborted does not free it",
+            choice->member_count);
     } else {
         say(s, "no choice left: the %zu of %zu members that may be aborted do not free it",
             choice->candidate_count, choice->member_count);
     }
 }
 
-static void say_one(struct sentence *s, const struct gdn__preference *preference,
-                    const struct gdn__choice *choice)
+/* "youngest of 3", "the only one of 3 that may be aborted": among whom it was chosen. */
+static void say_field(struct sentence *s, const char *word, const struct gdn__choice *choice)
 {
-    const char *word = gdn__preference_word(preference->policy);
-    char detail[GDN__DETAIL_BYTES];
-    uint32_t victim = choice->victims[0];
-    bool counted = choice->alone_count != 0;
-    if (!counted || choice->alone_count == choice->member_count) {
-        say(s, "%s of %zu", word, counted ? choice->member_count : choice->candidate_count);
+    size_t members = choice->member_count, candidates = choice->candidate_count;
+    bool all_do = choice->alone_count == candidates || choice->alone_count == 0;
+    if (all_do && candidates == members) {
+        say(s, "%s of %zu", word, members);
+    } else if (all_do && candidates == 1) {
+        say(s, "the only one of %zu that may be aborted", members);
+    } else if (all_do) {
+        say(s, "%s of the %zu of %zu that may be aborted", word, candidates, members);
     } else if (choice->alone_count == 1) {
-        say(s, "the only one of %zu whose abort alone frees it", choice->member_count);
+        say(s, "the only one of %zu whose abort alone frees it", members);
     } else {
         say(s, "%s of the %zu whose abort alone frees it", word, choice->alone_count);
     }
+}
+
+static void say_one(struct sentence *s, const struct gdn__preference *preference,
+                    const struct gdn__choice *choice)
+{
+    char detail[GDN__DETAIL_BYTES];
+    uint32_t victim = choice->victims[0];
+    say_field(s, gdn__preference_word(preference->policy), choice);
+    if (choice->alone_count == 1) return; /* Nothing was weighed. */
     say(s, ": %s", gdn__preference_detail(preference, victim, detail));
     if (choice->runner_up != GDN_NONE &&
         gdn__preference_is_tie(preference, victim, choice->runner_up)) {

@@ -82,9 +82,15 @@ static void who_may_not_be_aborted_is_not(void **state)
     struct judged j =
         judge(CUT_OF(FIXED("T2") ", " PROCESS("T1", "1", "0", "0"), AT("n1", CROSSED)));
     assert_string_equal(victims_of(j, only(j)), "T1@n1/1");
-    assert_string_equal(only(j)->victim_reason,
-                        "the only one of 2 whose abort alone frees it: started "
-                        "2026-01-01T00:00:00Z");
+    assert_string_equal(only(j)->victim_reason, "the only one of 2 that may be aborted");
+    forget(j);
+    j = judge(
+        CUT_OF(FIXED("T2") ", " PROCESS("T1", "1", "0", "0") ", " PROCESS("T3", "2", "0", "0"),
+               AT("n1", RESOURCE("a", HELD("T2"), ASKED("T1", "1")) ", " RESOURCE(
+                            "b", HELD("T3"), ASKED("T2", "2")) ", " RESOURCE("c", HELD("T1"),
+                                                                             ASKED("T3", "3")))));
+    assert_string_equal(only(j)->victim_reason, "youngest of the 2 of 3 that may be aborted: "
+                                                "started 2026-01-02T00:00:00Z");
     forget(j);
     j = judge(CUT_OF(FIXED("T2") ", " FIXED("T1"), AT("n1", CROSSED)));
     assert_string_equal(victims_of(j, only(j)), "");
@@ -102,8 +108,9 @@ static void no_victim_is_named_where_none_would_do(void **state)
                             "d", HELD("T1"), ASKED("T3", "4")))));
     assert_string_equal(members_of(j, only(j)), "T1 T2 T3");
     assert_string_equal(victims_of(j, only(j)), "");
-    assert_string_equal(only(j)->victim_reason,
-                        "no choice left: the 1 of 3 members that may be aborted do not free it");
+    assert_string_equal(
+        only(j)->victim_reason,
+        "no choice left: the only one of 3 members that may be aborted does not free it");
     forget(j);
 }
 
@@ -136,6 +143,7 @@ static void two_cycles_through_one_process_cost_one_victim(void **state)
                             "d", HELD("T1"), ASKED("T3", "4")))));
     assert_string_equal(members_of(j, only(j)), "T1 T2 T3");
     assert_string_equal(victims_of(j, only(j)), "T1@n1/1");
+    assert_string_equal(only(j)->victim_reason, "the only one of 3 whose abort alone frees it");
     forget(j);
 }
 
