@@ -3,7 +3,9 @@
  * sure we are. */
 #include "render.h"
 
+#include "detector/render/beside.h"
 #include "detector/render/needs.h"
+#include "detector/render/pools.h"
 #include "detector/render/shown.h"
 #include "detector/render/standing.h"
 #include "detector/render/width.h"
@@ -190,22 +192,33 @@ static void add_needs(struct text *text, const struct gdn_deadlock *deadlock)
     }
 }
 
+static size_t lines_of(const struct gdn_deadlock *deadlock)
+{
+    return deadlock->witness_count < EDGES_MAX ? deadlock->witness_count : EDGES_MAX;
+}
+
+/* Whether some wait has several lines. Those of one wait stand together. */
+static bool has_lines_to_add_up(const struct gdn_deadlock *deadlock)
+{
+    for (size_t i = 1; i < lines_of(deadlock); i++) {
+        const struct gdn_edge *a = &deadlock->witness[i - 1], *b = &deadlock->witness[i];
+        if (a->issuer == b->issuer && a->ticket == b->ticket) return true;
+    }
+    return false;
+}
+
 /* How the lines of one process add up, where they are not simply all needed. */
 static void add_model(struct text *text, const struct gdn_deadlock *deadlock)
 {
-    switch (deadlock->model) {
-    case GDN_MODEL_ALL:
-        return;
-    case GDN_MODEL_ANY:
-        gdn__textbuf_add(text->out, "  any one line of a process would free it; none can come\n");
-        break;
-    case GDN_MODEL_MIXED:
+    if (deadlock->model != GDN_MODEL_ALL && has_lines_to_add_up(deadlock)) {
         gdn__textbuf_add(text->out,
-                         "  not every line of a process is needed to free it; those that "
-                         "are cannot come\n");
-        break;
+                         deadlock->model == GDN_MODEL_ANY
+                             ? "  any one line of a process would free it; none can come\n"
+                             : "  not every line of a process is needed to free it, but too few "
+                               "can come\n");
     }
-    add_needs(text, deadlock);
+    if (deadlock->model != GDN_MODEL_ALL) add_needs(text, deadlock);
+    gdn__show_pools(text->out, text->verdict, deadlock, lines_of(deadlock));
 }
 
 /* ---- One deadlock ---- */
@@ -243,18 +256,35 @@ static void add_headline(struct text *text, const struct gdn_deadlock *deadlock)
     gdn__textbuf_add_char(out, '\n');
 }
 
+static void add_names(struct text *text, const char *before, const uint32_t *processes,
+                      size_t count)
+{
+    gdn__textbuf_add(text->out, before);
+    for (size_t i = 0; i < count && i < NAMES_MAX; i++) {
+        if (i > 0) gdn__textbuf_add(text->out, ", ");
+        gdn__show_process(text->out, text->verdict, processes[i], false);
+    }
+    if (count > NAMES_MAX) gdn__textbuf_addf(text->out, " and %zu more", count - NAMES_MAX);
+}
+
+/* Members that the witness can do without. They hold each other up as the others do. */
+static void add_beside(struct text *text, const struct gdn_deadlock *deadlock)
+{
+    uint32_t beside[NAMES_MAX];
+    size_t count = 0;
+    enum gdn_err err =
+        gdn__beside_find(deadlock, deadlock->witness_count, beside, NAMES_MAX, &count);
+    if (err != GDN_OK) text->out->failed = true;
+    if (count == 0) return;
+    add_names(text, "  also in it: ", beside, count);
+    gdn__textbuf_add_char(text->out, '\n');
+}
+
 static void add_tail(struct text *text, const struct gdn_deadlock *deadlock)
 {
     if (deadlock->tail_count == 0) return;
     paint(text, FAINT);
-    gdn__textbuf_add(text->out, "  behind it: ");
-    for (size_t i = 0; i < deadlock->tail_count && i < NAMES_MAX; i++) {
-        if (i > 0) gdn__textbuf_add(text->out, ", ");
-        gdn__show_process(text->out, text->verdict, deadlock->tail[i], false);
-    }
-    if (deadlock->tail_count > NAMES_MAX) {
-        gdn__textbuf_addf(text->out, " and %zu more", deadlock->tail_count - NAMES_MAX);
-    }
+    add_names(text, "  behind it: ", deadlock->tail, deadlock->tail_count);
     paint(text, OFF);
     gdn__textbuf_add_char(text->out, '\n');
 }
@@ -327,6 +357,7 @@ static void add_deadlock(struct text *text, const struct gdn_deadlock *deadlock)
     add_headline(text, deadlock);
     add_edges(text, deadlock);
     add_model(text, deadlock);
+    add_beside(text, deadlock);
     add_tail(text, deadlock);
     add_way_out(text, deadlock);
     add_picture(text, deadlock);

@@ -114,7 +114,7 @@ static void columns_are_aligned_by_what_a_terminal_shows(void **state)
     struct fixture fixture;
     fixture_ring(&fixture, 2);
     uint32_t long_name = fixture_process(&fixture, "r\xc3\xa9sum\xc3\xa9 \xe8\xb3\x87", NULL);
-    fixture.edges[1].waiter = fixture.edges[0].holder = long_name;
+    fixture.members[1] = fixture.edges[1].waiter = fixture.edges[0].holder = long_name;
     fixture.edges[1].waited_us = 31400000;
     fixture.edges[0].waited_us = 0;
     expect_text(&fixture, &plain,
@@ -176,21 +176,63 @@ static void waits_on_no_lock_are_told_in_words(void **state)
     fixture_free(&fixture);
 }
 
-/* Lines that are alternatives must not be read as if all were needed. */
+/* Lines that are alternatives must not be read as if all were needed; of one line there is nothing
+ * to say. */
 static void the_text_says_how_several_lines_add_up(void **state)
 {
     (void)state;
     struct fixture fixture;
     struct gdn__textbuf out = {0};
-    fixture_ring(&fixture, 2);
+    fixture_ring(&fixture, 3);
     fixture.deadlocks[0].model = GDN_MODEL_ANY;
+    gdn__render_text(fixture_verdict(&fixture), &plain, &out);
+    assert_null(strstr(out.text, "line of a process"));
+    fixture.edges[1].issuer = fixture.edges[0].issuer;
+    fixture.edges[1].ticket = fixture.edges[0].ticket;
     gdn__render_text(fixture_verdict(&fixture), &plain, &out);
     assert_non_null(
         strstr(out.text, "\n  any one line of a process would free it; none can come\n"));
     fixture.deadlocks[0].model = GDN_MODEL_MIXED;
     gdn__render_text(fixture_verdict(&fixture), &plain, &out);
-    assert_non_null(strstr(out.text, "\n  not every line of a process is needed to free it; those "
-                                     "that are cannot come\n"));
+    assert_non_null(strstr(out.text, "\n  not every line of a process is needed to free it, but "
+                                     "too few can come\n"));
+    gdn__textbuf_fini(&out);
+    fixture_free(&fixture);
+}
+
+/* The shortest cycle of a core is not all of it: whoever reads the report learns of the others. */
+static void members_beside_the_cycle_are_told(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct gdn__textbuf out = {0};
+    fixture_ring(&fixture, 4);
+    fixture.deadlocks[0].witness_count = 2;
+    fixture.edges[1].holder = 0;
+    gdn__render_text(fixture_verdict(&fixture), &plain, &out);
+    assert_non_null(strstr(out.text, "held by P1 transfer 1\n  also in it: P3, P4\n  victim: "));
+    gdn__textbuf_fini(&out);
+    fixture_free(&fixture);
+}
+
+/* How much there is and who has it, once for each pool: without that nobody can judge the wait. */
+static void a_pool_is_told_with_its_holders(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct gdn__textbuf out = {0};
+    fixture_ring(&fixture, 2);
+    struct gdn_cut_home pool = {.resource = fixture.edges[0].resource, .capacity = 4};
+    struct gdn_cut_holder holders[] = {{.process = 1, .issuer = 1, .ticket = 1, .units = 3},
+                                       {.process = 0, .issuer = 0, .ticket = 2, .units = 1}};
+    assert_int_equal(gdn_cut_add_home(fixture.cut, 1, &pool), GDN_OK);
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(gdn_cut_add_holder(fixture.cut, 1, &holders[i]), GDN_OK);
+    }
+    fixture.edges[0].units = fixture.edges[1].units = 2;
+    fixture.edges[1].resource = fixture.edges[0].resource;
+    gdn__render_text(fixture_verdict(&fixture), &plain, &out);
+    assert_non_null(strstr(out.text, "\n  acct/1 at n2 has 4 units: P2 holds 3, P1 1\n  victim: "));
     gdn__textbuf_fini(&out);
     fixture_free(&fixture);
 }
@@ -491,6 +533,8 @@ int main(void)
         cmocka_unit_test(names_too_long_to_align_are_told),
         cmocka_unit_test(waits_on_no_lock_are_told_in_words),
         cmocka_unit_test(the_text_says_how_several_lines_add_up),
+        cmocka_unit_test(members_beside_the_cycle_are_told),
+        cmocka_unit_test(a_pool_is_told_with_its_holders),
         cmocka_unit_test(groups_are_told_in_words),
         cmocka_unit_test(no_victim_is_said),
         cmocka_unit_test(no_deadlock_is_one_line),

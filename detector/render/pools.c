@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "pools.h"
+
+#include "detector/render/shown.h"
+#include <inttypes.h>
+
+#define HOLDERS_MAX 24 /* Holders in one enumeration. */
+
+static const struct gdn_cut_home *find_home(const struct gdn_cut_node *node, uint32_t resource)
+{
+    for (size_t i = 0; i < node->home_count; i++) {
+        if (node->homes[i].resource == resource) return &node->homes[i];
+    }
+    return NULL;
+}
+
+static bool is_repeated(const struct gdn_deadlock *deadlock, size_t edge)
+{
+    const struct gdn_edge *asked = &deadlock->witness[edge];
+    for (size_t i = 0; i < edge; i++) {
+        const struct gdn_edge *before = &deadlock->witness[i];
+        if (before->home == asked->home && before->resource == asked->resource) return true;
+    }
+    return false;
+}
+
+static void add_holders(struct gdn__textbuf *out, const gdn_verdict *verdict,
+                        const struct gdn_cut_holder *holders, size_t count)
+{
+    for (size_t i = 0; i < count && i < HOLDERS_MAX; i++) {
+        gdn__textbuf_add(out, i == 0 ? ": " : ", ");
+        gdn__show_process(out, verdict, holders[i].process, false);
+        gdn__textbuf_addf(out, "%s %" PRIu32, i == 0 ? " holds" : "", holders[i].units);
+    }
+    if (count > HOLDERS_MAX) gdn__textbuf_addf(out, " and %zu more holders", count - HOLDERS_MAX);
+}
+
+static void add_pool(struct gdn__textbuf *out, const gdn_verdict *verdict,
+                     const struct gdn_edge *edge)
+{
+    uint32_t at = verdict->cut->parties[edge->home].node;
+    if (at == GDN_NONE) return;
+    const struct gdn_cut_node *node = &verdict->cut->nodes[at];
+    const struct gdn_cut_home *home = find_home(node, edge->resource);
+    if (home == NULL || home->capacity == 0) return;
+    gdn__textbuf_add(out, "  ");
+    gdn__show_resource(out, verdict, edge->resource);
+    gdn__textbuf_add(out, " at ");
+    gdn__show_party(out, verdict, edge->home);
+    gdn__textbuf_addf(out, " has %" PRIu32 " %s", home->capacity,
+                      home->capacity == 1 ? "unit" : "units");
+    add_holders(out, verdict, &node->holders[home->holder_first], home->holder_count);
+    gdn__textbuf_add_char(out, '\n');
+}
+
+void gdn__show_pools(struct gdn__textbuf *out, const gdn_verdict *verdict,
+                     const struct gdn_deadlock *deadlock, size_t edges)
+{
+    for (size_t i = 0; i < edges; i++) {
+        const struct gdn_edge *edge = &deadlock->witness[i];
+        bool pool = edge->units != 0 && edge->home != GDN_NONE && edge->resource != GDN_NONE;
+        if (pool && !is_repeated(deadlock, i)) add_pool(out, verdict, edge);
+    }
+}
