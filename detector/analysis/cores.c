@@ -1,111 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "detector/analysis/cores.h"
 
+#include "detector/analysis/components.h"
 #include "src/core/mem.h"
-#include <igraph/igraph.h>
-#include <setjmp.h>
-#include <stdio.h>
 
-/* ---- igraph without its way of ending programs ---- */
-
-/* The handlers take no context, so what they need is kept here, for the one call under way. */
-static struct {
-    char *why;
-    size_t why_bytes;
-    bool told;
-    jmp_buf escape;
-} call;
-
-static void keep_first(const char *reason, const char *file, int line)
-{
-    if (call.told || call.why_bytes == 0) return;
-    call.told = true;
-    (void)snprintf(call.why, call.why_bytes, "igraph: %s (%s:%d)", reason, file, line);
-}
-
-static void on_error(const char *reason, const char *file, int line, igraph_error_t code)
-{
-    (void)code;
-    keep_first(reason, file, line);
-    IGRAPH_FINALLY_FREE();
-}
-
-static void on_warning(const char *reason, const char *file, int line)
-{
-    (void)reason, (void)file, (void)line;
-}
-
-/* igraph calls abort() when this returns. */
-static void on_fatal(const char *reason, const char *file, int line)
-{
-    keep_first(reason, file, line);
-    longjmp(call.escape, 1);
-}
-
-static enum gdn_err translate(igraph_error_t code)
-{
-    if (code == IGRAPH_SUCCESS) return GDN_OK;
-    return code == IGRAPH_ENOMEM ? GDN_ERR_MEMORY : GDN_ERR_SYSTEM;
-}
-
-/* Runs @p work under our handlers and puts the program's own back. */
-static enum gdn_err guard(igraph_error_t (*work)(void *), void *job, char *why, size_t why_bytes)
-{
-    igraph_error_handler_t *error = igraph_set_error_handler(on_error);
-    igraph_warning_handler_t *warning = igraph_set_warning_handler(on_warning);
-    igraph_fatal_handler_t *fatal = igraph_set_fatal_handler(on_fatal);
-    call.why = why;
-    call.why_bytes = why_bytes;
-    call.told = false;
-    enum gdn_err err = GDN_ERR_SYSTEM;
-    if (setjmp(call.escape) == 0) err = translate(work(job));
-    (void)igraph_set_error_handler(error);
-    (void)igraph_set_warning_handler(warning);
-    (void)igraph_set_fatal_handler(fatal);
-    return err;
-}
-
-/* igraph_create() with @p edges as pairs. */
-static igraph_error_t make(igraph_t *graph, const igraph_integer_t *edges, size_t edge_count,
-                           size_t vertex_count)
-{
-    igraph_vector_int_t view = {0};
-    static const igraph_integer_t none = 0;
-    igraph_vector_int_view(&view, edge_count == 0 ? &none : edges,
-                           2 * (igraph_integer_t)edge_count);
-    return igraph_create(graph, &view, (igraph_integer_t)vertex_count, IGRAPH_DIRECTED);
-}
-
-/* ---- Strongly connected components ---- */
-
-struct components_job {
-    const igraph_integer_t *edges;
-    size_t edge_count, vertex_count;
-    uint32_t *label;
-};
-
-static igraph_error_t find_components(void *context)
-{
-    struct components_job *job = context;
-    igraph_t graph;
-    igraph_error_t code = make(&graph, job->edges, job->edge_count, job->vertex_count);
-    if (code != IGRAPH_SUCCESS) return code;
-
-    igraph_vector_int_t membership;
-    code = igraph_vector_int_init(&membership, 0);
-    if (code == IGRAPH_SUCCESS) {
-        code = igraph_connected_components(&graph, &membership, NULL, NULL, IGRAPH_STRONG);
-        for (size_t v = 0; code == IGRAPH_SUCCESS && v < job->vertex_count; v++) {
-            job->label[v] = (uint32_t)VECTOR(membership)[v];
-        }
-        igraph_vector_int_destroy(&membership);
-    }
-    igraph_destroy(&graph);
-    return code;
-}
-
-/* ---- Cores: components, and the components of what stays irreducible in them ---- */
-
+/* Cores: components, and the components of what stays irreducible in them. */
 struct search {
     const struct gdn__graph *graph;
     uint32_t *alive; /* The vertices still in question, */
@@ -116,7 +15,6 @@ struct search {
     uint32_t *worklist;
     uint32_t *size, *left; /* By component: vertices, and those that stay stuck. */
     uint32_t *group;       /* By vertex: the component; GDN_NONE: not in question. */
-    igraph_integer_t *edges;
 };
 
 /* Where @p vertex is in alive[] if it lies in the component of place @p i; else GDN_NONE. */
@@ -127,21 +25,47 @@ static uint32_t inside(const struct search *s, size_t i, uint32_t vertex)
     return s->label[place - 1] == s->label[i] ? place - 1 : GDN_NONE;
 }
 
-static enum gdn_err split(struct search *s, char *why, size_t why_bytes)
+/* The edges inside the components so far, by place; how many. @p to NULL: only counts. */
+static size_t draw(const struct search *s, uint32_t *first, uint32_t *to)
 {
     const struct gdn__graph *graph = s->graph;
     size_t count = 0;
     for (size_t i = 0; i < s->alive_count; i++) {
         uint32_t v = s->alive[i];
+        first[i] = (uint32_t)count;
         for (uint32_t e = graph->first[v]; e < graph->first[v + 1]; e++) {
-            uint32_t to = inside(s, i, graph->to[e]);
-            if (to == GDN_NONE) continue;
-            s->edges[count++] = (igraph_integer_t)i;
-            s->edges[count++] = to;
+            uint32_t place = inside(s, i, graph->to[e]);
+            if (place == GDN_NONE) continue;
+            if (to != NULL) to[count] = place;
+            count++;
         }
     }
-    struct components_job job = {s->edges, count / 2, s->alive_count, s->label};
-    return guard(find_components, &job, why, why_bytes);
+    first[s->alive_count] = (uint32_t)count;
+    return count;
+}
+
+static enum gdn_err split_again(struct search *s, char *why, size_t why_bytes)
+{
+    const struct gdn_allocator *memory = &s->graph->memory;
+    uint32_t *first = gdn__alloc(memory, (s->alive_count + 1) * sizeof *first), *to = NULL;
+    enum gdn_err err = GDN_ERR_MEMORY;
+    if (first != NULL) to = gdn__alloc(memory, draw(s, first, NULL) * sizeof *to);
+    if (to != NULL) {
+        (void)draw(s, first, to);
+        struct gdn__rows rows = {(uint32_t)s->alive_count, first, to};
+        err = gdn__components_find(memory, &rows, s->label, why, why_bytes);
+    }
+    gdn__free(memory, first);
+    gdn__free(memory, to);
+    return err;
+}
+
+static enum gdn_err split(struct search *s, char *why, size_t why_bytes)
+{
+    const struct gdn__graph *graph = s->graph;
+    if (s->alive_count < graph->vertex_count) return split_again(s, why, why_bytes);
+    struct gdn__rows all = {(uint32_t)graph->vertex_count, graph->first, graph->to};
+    return gdn__components_find(&graph->memory, &all, s->label, why, why_bytes);
 }
 
 static enum gdn_err begin_returns(struct search *s, struct gdn__returns *returns)
@@ -242,10 +166,8 @@ static bool allocate(struct search *s)
     s->size = gdn__alloc(memory, bytes);
     s->left = gdn__alloc(memory, bytes);
     s->group = gdn__alloc(memory, bytes);
-    s->edges = gdn__alloc(memory, 2 * gdn__graph_edge_count(s->graph) * sizeof *s->edges);
     return s->alive != NULL && s->place != NULL && s->label != NULL && s->pending != NULL &&
-           s->worklist != NULL && s->size != NULL && s->left != NULL && s->group != NULL &&
-           s->edges != NULL;
+           s->worklist != NULL && s->size != NULL && s->left != NULL && s->group != NULL;
 }
 
 static void release(struct search *s)
@@ -259,7 +181,6 @@ static void release(struct search *s)
     gdn__free(memory, s->size);
     gdn__free(memory, s->left);
     gdn__free(memory, s->group);
-    gdn__free(memory, s->edges);
 }
 
 enum gdn_err gdn__cores_find(const struct gdn__graph *stuck, uint32_t *core_of,

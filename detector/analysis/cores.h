@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Components of what reduction left, by igraph. cores.c is the only file that sees it;
- * igraph keeps process-wide state, so one thread at a time. Nothing aborts: every complaint of
- * igraph comes back as GDN_ERR_MEMORY or GDN_ERR_SYSTEM with its words in @p why. */
+/* Cores of what reduction left. igraph is asked where need be and keeps process-wide state, so one
+ * thread at a time; what it complains of comes back with its words in @p why. */
 #ifndef GDN_ANALYSIS_CORES_H
 #define GDN_ANALYSIS_CORES_H
 
