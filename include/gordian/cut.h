@@ -250,7 +250,9 @@ GDN_API GDN_MUST_USE enum gdn_err gdn_cut_merge(gdn_cut *cut, const gdn_cut *oth
 
 /** After the last report: name as missing every party without a report of its own (channel end,
  *  home or issuer; RULES 9), and check that sent = taken + untagged + recorded on every channel
- *  both of whose ends counted. GDN_ERR_UNBALANCED: @p why names the channel and the numbers. */
+ *  both of whose ends counted. GDN_ERR_UNBALANCED: @p why names the channel and the numbers.
+ *  GDN_ERR_FORMAT: a resource or a channel stands twice in its node, or a ticket twice among a
+ *  node's waits, a resource's holders or in its queue. GDN_ERR_DISAGREE: on an incarnation. */
 GDN_API GDN_MUST_USE enum gdn_err gdn_cut_check(gdn_cut *cut, char *why, size_t why_bytes);
 
 /** Encode as bytes (docs/protocol.md, "Saved cut"). Caller frees *bytes with the cut's allocator

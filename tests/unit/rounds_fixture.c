@@ -220,6 +220,7 @@ static void encode_report(uint32_t sender, const struct watch_report *says, uint
     assert_int_equal(gdn_cut_add_node(cut, party, &node), GDN_OK);
     cut->nodes[node].waits_listed = true;
     add_channel(cut, node, says->to, false, says);
+    if (says->twice) add_channel(cut, node, says->to, false, says);
     add_channel(cut, node, says->from, true, says);
     if (says->also != 0) {
         party = add_party(cut, says->also, 0);

@@ -50,6 +50,7 @@ struct watch_report {
     uint32_t to, from;    /* A channel to or from that node; 0: none. */
     uint64_t count;       /* Sent on it, or taken from it. */
     bool open;            /* The incoming one is. */
+    bool twice;           /* The channel to that node stands there twice. */
     bool own_modes;       /* It uses lock modes of its own. */
     size_t cut_off;       /* So many bytes are missing at its end. */
 };

@@ -286,6 +286,9 @@ static void a_report_that_makes_no_sense_is_refused_by_name(void **state)
                    "refuse 1: report of n1 refused: it speaks for n1, incarnation 99\n");
     expect_refused(&(struct watch_report){.also = 3},
                    "refuse 1: report of n1 refused: it holds 2 nodes, not 1\n");
+    expect_refused(&(struct watch_report){.to = 2, .twice = true},
+                   "refuse 1: report of n1 refused: node n1: the channel to n2 stands there "
+                   "twice\n");
     expect_refused(&(struct watch_report){.cut_off = 1}, "refuse 1: report of n1 refused: ");
 }
 
