@@ -3,7 +3,7 @@
 
 #include "src/core/mem.h"
 #include "src/core/merge.h"
-#include "src/core/repeats.h"
+#include "src/core/contents.h"
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
@@ -364,7 +364,7 @@ static enum gdn_err read_report(const gdn__rounds *rounds, const struct node *no
     enum gdn_err err =
         gdn_cut_decode(&rounds->allocator, event->bytes, event->length, report, why, why_bytes);
     if (err == GDN_OK) err = check_author(*report, node, why, why_bytes);
-    if (err == GDN_OK) err = gdn__cut_check_repeats(*report, why, why_bytes);
+    if (err == GDN_OK) err = gdn__cut_check_contents(*report, why, why_bytes);
     return err;
 }
 

@@ -66,6 +66,11 @@ GDN_API const char *gdn_id_format(gdn_id id, char text[GDN_ID_TEXT_BYTES]);
 
 GDN_API bool gdn_id_equal(gdn_id a, gdn_id b);
 
+/** False for 16 zero bytes: on the wire they stand for "none", and in a program they are most
+ *  often an id that nobody has set. Verbs refuse such a process or resource (GDN_ERR_ID), and so
+ *  does who reads a cut: else all that forgot to set theirs would be one process. */
+GDN_API bool gdn_id_is_set(gdn_id id);
+
 /** Orders ids by their bytes: negative, zero or positive, as memcmp(). */
 GDN_API int gdn_id_compare(gdn_id a, gdn_id b);
 

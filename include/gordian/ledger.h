@@ -236,7 +236,7 @@ GDN_API void gdn_ledger_free(gdn_ledger *ledger);
 /* -- Issuer's side -- */
 
 /** Tell what @p process is; holds for tickets issued from now on. Copies. Kept until
- *  gdn_ledger_end(), also with no ticket. GDN_ERR_MEMORY, GDN_ERR_NAME (label). */
+ *  gdn_ledger_end(), also with no ticket. GDN_ERR_MEMORY, GDN_ERR_ID, GDN_ERR_NAME (label). */
 GDN_API GDN_MUST_USE enum gdn_err gdn_ledger_describe(gdn_ledger *ledger, gdn_process_id process,
                                                       const struct gdn_process_info *info);
 
@@ -247,7 +247,8 @@ GDN_API GDN_MUST_USE enum gdn_err gdn_ledger_describe(gdn_ledger *ledger, gdn_pr
  *  one, it is a conversion and stands before all that are none. A home that cannot serve it ever
  *  (no such mode; units of what is no pool, or more than its capacity) refuses it: for home 0 that
  *  is GDN_ERR_MISUSE.
- *  GDN_ERR_LIMIT, GDN_ERR_MEMORY, GDN_ERR_NAME (label), GDN_ERR_MISUSE (mode or flags). */
+ *  GDN_ERR_LIMIT, GDN_ERR_MEMORY, GDN_ERR_ID (process or resource), GDN_ERR_NAME (label),
+ *  GDN_ERR_MISUSE (mode or flags). */
 GDN_API GDN_MUST_USE enum gdn_err gdn_ledger_request(gdn_ledger *ledger, uint32_t home,
                                                      const struct gdn_request *request,
                                                      int64_t now_us, uint64_t *number,
@@ -255,10 +256,11 @@ GDN_API GDN_MUST_USE enum gdn_err gdn_ledger_request(gdn_ledger *ledger, uint32_
 
 /** T waits until the wait's needs are met, cancels or ends. A wake by a process meets one listing
  *  of it, the first that has not been met, wherever that stands: what is met does not depend on the
- *  order in which wakes of different processes are taken. Copies. GDN_ERR_MEMORY, GDN_ERR_NAME (a
- *  branch_at), GDN_ERR_MISUSE (no needs; a group that asks for none or for more than its members,
- *  or whose members are missing; a resource need; a branch_id without a branch), GDN_ERR_LIMIT
- *  (tickets_max, GDN_LEDGER_NEEDS_MAX, GDN_NEEDS_DEPTH_MAX). */
+ *  order in which wakes of different processes are taken. Copies. GDN_ERR_MEMORY, GDN_ERR_ID (the
+ *  process, or one of a need), GDN_ERR_NAME (a branch_at), GDN_ERR_MISUSE (no needs; a group that
+ *  asks for none or for more than its members, or whose members are missing; a resource need; a
+ *  branch_id without a branch), GDN_ERR_LIMIT (tickets_max, GDN_LEDGER_NEEDS_MAX,
+ *  GDN_NEEDS_DEPTH_MAX). */
 GDN_API GDN_MUST_USE enum gdn_err gdn_ledger_wait_on(gdn_ledger *ledger,
                                                      const struct gdn_wait *wait, int64_t now_us,
                                                      uint64_t *number);
@@ -313,16 +315,16 @@ GDN_API bool gdn_ledger_waiting_after(const gdn_ledger *ledger, uint64_t after, 
 
 /** Resources are ordered unless told otherwise: an unordered one has no queue edges and
  *  gdn_ledger_next() may pass over blocked entries. An unordered resource keeps its record, used
- *  or not. GDN_ERR_MEMORY. */
+ *  or not. GDN_ERR_MEMORY, GDN_ERR_ID. */
 GDN_API GDN_MUST_USE enum gdn_err gdn_ledger_set_unordered(gdn_ledger *ledger,
                                                            gdn_resource_id resource,
                                                            bool unordered);
 
 /** Make @p resource a pool of @p capacity units (0: none any more, an ordinary lock). What its
  *  holders have adds up to the capacity at most; modes play no part; each ticket counts by itself,
- *  also where one process has several. A pool keeps its record, used or not. GDN_ERR_MEMORY;
- *  GDN_ERR_MISUSE: a resource in use cannot become or cease to be a pool, and a pool not smaller
- *  than what is held and promised (NO_WAIT) of it, or than any request in its queue. */
+ *  also where one process has several. A pool keeps its record, used or not. GDN_ERR_MEMORY,
+ *  GDN_ERR_ID; GDN_ERR_MISUSE: a resource in use cannot become or cease to be a pool, and a pool
+ *  not smaller than what is held and promised (NO_WAIT) of it, or than any request in its queue. */
 GDN_API GDN_MUST_USE enum gdn_err gdn_ledger_set_capacity(gdn_ledger *ledger,
                                                           gdn_resource_id resource,
                                                           uint32_t capacity);

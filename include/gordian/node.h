@@ -101,6 +101,7 @@ GDN_API GDN_MUST_USE enum gdn_err gdn_await(gdn_node *node, gdn_node_id peer, in
 /* ---- Verbs of the requester ---- */
 
 /** T asks @p home (this node itself, or a connected peer) for a resource and waits from now on.
+ *  GDN_ERR_ID: the process or the resource has none (gdn_id_is_set()); as in all verbs below.
  *  GDN_ERR_FULL and GDN_ERR_NOT_CONNECTED may pass; nothing has changed then. */
 GDN_API GDN_MUST_USE enum gdn_err gdn_request(gdn_node *node, gdn_node_id home,
                                               const struct gdn_request *request,

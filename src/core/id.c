@@ -127,6 +127,12 @@ bool gdn_id_equal(gdn_id a, gdn_id b)
     return memcmp(a.bytes, b.bytes, ID_BYTES) == 0;
 }
 
+bool gdn_id_is_set(gdn_id id)
+{
+    static const gdn_id none;
+    return !gdn_id_equal(id, none);
+}
+
 int gdn_id_compare(gdn_id a, gdn_id b)
 {
     return memcmp(a.bytes, b.bytes, ID_BYTES);

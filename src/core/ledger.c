@@ -221,6 +221,7 @@ void gdn__description_leave(struct gdn_ledger *ledger, struct gdn__description *
 enum gdn_err gdn_ledger_describe(gdn_ledger *ledger, gdn_process_id id,
                                  const struct gdn_process_info *info)
 {
+    if (!gdn_id_is_set(id.id)) return GDN_ERR_ID;
     if (info->label != NULL && !gdn_name_is_valid(info->label)) return GDN_ERR_NAME;
 
     struct gdn__process *process = gdn__process_open(ledger, id);

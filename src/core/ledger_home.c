@@ -6,6 +6,7 @@ static const struct gdn_message nothing_to_send;
 
 enum gdn_err gdn_ledger_set_unordered(gdn_ledger *ledger, gdn_resource_id id, bool unordered)
 {
+    if (!gdn_id_is_set(id.id)) return GDN_ERR_ID;
     struct gdn__resource *resource = gdn__resource_open(ledger, id);
     if (resource == NULL) return GDN_ERR_MEMORY;
     resource->unordered = unordered;
@@ -16,6 +17,7 @@ enum gdn_err gdn_ledger_set_unordered(gdn_ledger *ledger, gdn_resource_id id, bo
 
 enum gdn_err gdn_ledger_set_capacity(gdn_ledger *ledger, gdn_resource_id id, uint32_t capacity)
 {
+    if (!gdn_id_is_set(id.id)) return GDN_ERR_ID;
     struct gdn__resource *resource = gdn__resource_open(ledger, id);
     if (resource == NULL) return GDN_ERR_MEMORY;
     bool allowed = gdn__resource_may_have(resource, capacity);

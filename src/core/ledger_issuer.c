@@ -43,6 +43,9 @@ static void fill_from_request(struct gdn__ticket *ticket, const struct gdn_reque
 static enum gdn_err check_request(const struct gdn_ledger *ledger, uint32_t home,
                                   const struct gdn_request *request)
 {
+    if (!gdn_id_is_set(request->process.id) || !gdn_id_is_set(request->resource.id)) {
+        return GDN_ERR_ID;
+    }
     if (request->mode >= ledger->modes.count) return GDN_ERR_MISUSE;
     if ((request->flags & ~REQUEST_FLAGS) != 0) return GDN_ERR_MISUSE;
     if (request->label != NULL && !gdn_name_is_valid(request->label)) return GDN_ERR_NAME;
@@ -113,6 +116,7 @@ enum gdn_err gdn_ledger_wait_on(gdn_ledger *ledger, const struct gdn_wait *wait,
                                 uint64_t *number)
 {
     size_t tail_bytes;
+    if (!gdn_id_is_set(wait->process.id)) return GDN_ERR_ID;
     enum gdn_err err = gdn__needs_check(wait->needs, wait->count, &tail_bytes);
     if (err != GDN_OK) return err;
     if (gdn__ledger_is_full(ledger, 1)) return GDN_ERR_LIMIT;

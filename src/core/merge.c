@@ -4,7 +4,7 @@
 
 #include "map.h"
 #include "mem.h"
-#include "src/core/repeats.h"
+#include "src/core/contents.h"
 #include "why.h"
 #include <string.h>
 
@@ -362,7 +362,7 @@ static enum gdn_err check(gdn_cut *cut, bool all_listed, char *why, size_t why_b
 
 enum gdn_err gdn_cut_check(gdn_cut *cut, char *why, size_t why_bytes)
 {
-    enum gdn_err err = gdn__cut_check_repeats(cut, why, why_bytes);
+    enum gdn_err err = gdn__cut_check_contents(cut, why, why_bytes);
     return err == GDN_OK ? check(cut, false, why, why_bytes) : err;
 }
 

@@ -5,8 +5,9 @@
 
 #include <gordian/cut.h>
 
-/* gdn_cut_check() of reports whose lists have been checked (repeats.h), and a node that lists no channels has none: what another node counts on a
- * channel with it does not balance. A cut that was written by hand need not list them. */
+/* gdn_cut_check() of reports whose lists have been checked (contents.h), and a node that lists no
+ * channels has none: what another node counts on a channel with it does not balance. A cut that was
+ * written by hand need not list them. */
 GDN_MUST_USE enum gdn_err gdn__cut_check_round(gdn_cut *cut, char *why, size_t why_bytes);
 
 #endif

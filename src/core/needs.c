@@ -48,6 +48,8 @@ static enum gdn_err check_group(struct gdn__nesting *nesting, const struct gdn_n
 
 static enum gdn_err check_process(const struct gdn_need *need, size_t *text_bytes)
 {
+    if (!gdn_id_is_set(need->process.id)) return GDN_ERR_ID;
+    if (need->has_resource && !gdn_id_is_set(need->resource.id)) return GDN_ERR_ID;
     if (need->at_least != 0 || need->count != 0) return GDN_ERR_MISUSE;
     if (need->branch_id != 0 && !need->branch && need->branch_at == NULL) return GDN_ERR_MISUSE;
     if (need->branch_at == NULL) return GDN_OK;

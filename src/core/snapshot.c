@@ -124,19 +124,17 @@ static void fail(gdn_site *site, const struct gdn_participant_action *action)
  */
 static bool index_resource(gdn_cut *cut, const struct gdn_message *message, uint32_t *index)
 {
-    static const gdn_id none;
     *index = GDN_NONE;
     if (message->verb == GDN_VERB_END) return true;
-    if (message->verb == GDN_VERB_WAKE && gdn_id_equal(message->resource.id, none)) return true;
+    if (message->verb == GDN_VERB_WAKE && !gdn_id_is_set(message->resource.id)) return true;
     *index = gdn_cut_resource(cut, message->resource, NULL);
     return *index != GDN_NONE;
 }
 
 static bool index_process(gdn_cut *cut, gdn_process_id process, uint32_t *index)
 {
-    static const gdn_id none;
     *index = GDN_NONE;
-    if (gdn_id_equal(process.id, none)) return true;
+    if (!gdn_id_is_set(process.id)) return true;
     *index = gdn_cut_process(cut, process, NULL);
     return *index != GDN_NONE;
 }

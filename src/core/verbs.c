@@ -22,9 +22,8 @@ static enum gdn_err peer_of(const gdn_site *site, gdn_node_id node, uint32_t *pe
 
 bool gdn__site_is_windowed(const struct gdn_message *message)
 {
-    static const gdn_id nobody;
     if (message->verb == GDN_VERB_REQUEST) return true;
-    return message->verb == GDN_VERB_WAKE && !gdn_id_equal(message->by.id, nobody);
+    return message->verb == GDN_VERB_WAKE && gdn_id_is_set(message->by.id);
 }
 
 /* Requests, wakes of direct waits and payloads stop at the window; what they oblige us to send
@@ -186,6 +185,7 @@ static enum gdn_err release(gdn_site *site, gdn_process_id process, gdn_resource
 static enum gdn_err end(gdn_site *site, gdn_process_id process)
 {
     size_t room, count;
+    if (!gdn_id_is_set(process.id)) return GDN_ERR_ID;
     do {
         room = site->outgoing_capacity;
         count = gdn_ledger_end_homes(site->ledger, process, site->homes, room);
@@ -243,6 +243,7 @@ static enum gdn_err wake(gdn_site *site, gdn_ticket ticket, gdn_process_id proce
     uint32_t peer;
     struct gdn_message message = {
         .verb = GDN_VERB_WAKE, .number = ticket.number, .process = process, .by = by};
+    if (!gdn_id_is_set(process.id) || !gdn_id_is_set(by.id)) return GDN_ERR_ID;
     enum gdn_err err = peer_of(site, ticket.issuer, &peer);
     if (err != GDN_OK) return err;
     uint64_t living = peer == 0 ? site->incarnation : gdn__mesh_peer(site->mesh, peer)->incarnation;

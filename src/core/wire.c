@@ -186,6 +186,14 @@ static uint32_t get_optional(struct gdn__reader *in, struct gdn_message *message
     return value;
 }
 
+/* Who, and for all but a cancel or a wake what of. */
+static bool has_its_ids(const struct gdn_message *message)
+{
+    bool may_lack = message->verb == GDN_VERB_CANCEL || message->verb == GDN_VERB_END ||
+                    message->verb == GDN_VERB_WAKE;
+    return gdn_id_is_set(message->process.id) && (may_lack || gdn_id_is_set(message->resource.id));
+}
+
 bool gdn__get_lock(const struct gdn__record *record, struct gdn_message *message)
 {
     struct gdn__reader in = body_of(record);
@@ -201,7 +209,7 @@ bool gdn__get_lock(const struct gdn__record *record, struct gdn_message *message
     if (message->verb == GDN_VERB_WAKE) message->by.id = gdn__get_id(&in);
     message->units = get_optional(&in, message, HAS_UNITS);
     message->branch_id = get_optional(&in, message, HAS_BRANCH);
-    return gdn__reader_done(&in) && message->mode < GDN_MODES_MAX;
+    return gdn__reader_done(&in) && message->mode < GDN_MODES_MAX && has_its_ids(message);
 }
 
 /* ---- Between detector and node ---- */

@@ -229,7 +229,8 @@ static void an_inspection_without_memory_can_be_asked_for_again(void **state)
     struct gdn_allocator allocator = faulty_allocator(&faulty);
     struct gdn_site_options options = {
         .name = "A", .endpoint = "A", .incarnation = 1, .allocator = &allocator};
-    struct gdn_request request = {.label = "label"};
+    struct gdn_request request = {
+        .process = gdn_process_named("T1"), .resource = gdn_resource_named("x"), .label = "label"};
     struct gdn_event event = {.type = GDN_EVENT_REQUESTED};
     struct gdn_actions actions;
     gdn_site *site = gdn_site_new(&options);

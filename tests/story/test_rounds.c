@@ -477,6 +477,7 @@ static void a_wake_for_an_earlier_incarnation_is_refused(void **state)
     wake.as.woken.ticket =
         (gdn_ticket){.issuer = gdn_node_named("B"), .incarnation = 99, .number = 1};
     wake.as.woken.process = gdn_process_named("T1");
+    wake.as.woken.by = gdn_process_named("T2");
     assert_int_equal(world_event(world, "A", &wake, NULL), GDN_ERR_UNKNOWN_TICKET);
 }
 

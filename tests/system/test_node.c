@@ -443,6 +443,45 @@ static void verbs_refuse_what_is_not_there(void **state)
     gdn_node_close(node);
 }
 
+/* Else all who forgot to set it would be one process, and on the wire it means "none". */
+static void verbs_refuse_an_id_that_nobody_set(void **state)
+{
+    (void)state;
+    gdn_node *node = open_named("a");
+    gdn_ticket ticket = {.number = 0};
+    const gdn_process_id no_process = {.id = {.bytes = {0}}}, process = gdn_process_named("T1");
+    const gdn_resource_id no_resource = {.id = {.bytes = {0}}};
+    struct gdn_request nobody = request_of("T1", "x"), nothing = request_of("T1", "x");
+    struct gdn_need need = {.kind = GDN_NEED_PROCESS, .process = process};
+    struct gdn_need no_need = {.kind = GDN_NEED_PROCESS};
+    struct gdn_need about_nothing = need;
+    nobody.process = no_process;
+    nothing.resource = no_resource;
+    about_nothing.has_resource = true;
+    const struct gdn_wait waits[] = {
+        {.process = no_process, .needs = &need, .count = 1},
+        {.process = process, .needs = &no_need, .count = 1},
+        {.process = process, .needs = &about_nothing, .count = 1},
+    };
+    assert_int_equal(gdn_request(node, gdn_node_self(node), &nobody, &ticket), GDN_ERR_ID);
+    assert_int_equal(gdn_request(node, gdn_node_self(node), &nothing, &ticket), GDN_ERR_ID);
+    assert_int_equal(gdn_try(node, gdn_node_self(node), &nobody, &ticket), GDN_ERR_ID);
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(gdn_wait_on(node, &waits[i], &ticket), GDN_ERR_ID);
+    }
+    ticket.issuer = gdn_node_self(node);
+    assert_int_equal(gdn_wake(node, ticket, process, no_process), GDN_ERR_ID);
+    assert_int_equal(gdn_wake(node, ticket, no_process, process), GDN_ERR_ID);
+    assert_int_equal(gdn_describe(node, no_process, &(struct gdn_process_info){.work = 1}),
+                     GDN_ERR_ID);
+    assert_int_equal(gdn_end(node, no_process), GDN_ERR_ID);
+    assert_int_equal(gdn_release(node, no_process, nobody.resource), GDN_ERR_NOT_HELD);
+    assert_int_equal(gdn_set_capacity(node, no_resource, 3), GDN_ERR_ID);
+    assert_int_equal(gdn_set_unordered(node, no_resource, true), GDN_ERR_ID);
+    assert_int_equal(gdn_node_counters(node).ledger.resources, 0);
+    gdn_node_close(node);
+}
+
 struct bad_options {
     struct gdn_node_options options;
     enum gdn_err expected;
@@ -582,6 +621,7 @@ int main(void)
         cmocka_unit_test(a_flush_ends_when_all_has_arrived),
         cmocka_unit_test(a_close_flushes_first),
         cmocka_unit_test(verbs_refuse_what_is_not_there),
+        cmocka_unit_test(verbs_refuse_an_id_that_nobody_set),
         cmocka_unit_test(bad_options_are_refused_with_one_line),
         cmocka_unit_test(an_endpoint_in_use_is_refused_by_name),
         cmocka_unit_test(frames_from_strangers_are_refused_by_name),

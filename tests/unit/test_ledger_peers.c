@@ -109,6 +109,7 @@ static void needs_are_limited(void **state)
     static struct gdn_need needs[GDN_LEDGER_NEEDS_MAX + 1];
     struct gdn_wait wait = {.process = P("T"), .needs = needs, .count = GDN_LEDGER_NEEDS_MAX + 1};
     uint64_t number;
+    for (size_t i = 0; i < wait.count; i++) needs[i].process = P("Q");
     assert_int_equal(gdn_ledger_wait_on(ledger, &wait, 0, &number), GDN_ERR_LIMIT);
     wait.count--;
     assert_ok(gdn_ledger_wait_on(ledger, &wait, 0, &number));

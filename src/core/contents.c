@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "src/core/repeats.h"
+#include "src/core/contents.h"
 
 #include "src/core/map.h"
 #include "src/core/mem.h"
@@ -167,6 +167,29 @@ static enum gdn_err check_channels(struct checking *checking)
     return GDN_OK;
 }
 
+/* ---- Ids ---- */
+
+static enum gdn_err refuse_id(const struct checking *checking, const char *what, const char *name)
+{
+    return gdn__explain(GDN_ERR_FORMAT, checking->why, checking->why_bytes,
+                        "a %s%s%s has an id of 16 zero bytes: nobody has set it", what,
+                        name != NULL ? " called " : "", name != NULL ? name : "");
+}
+
+static enum gdn_err check_ids(const struct checking *checking)
+{
+    const gdn_cut *cut = checking->cut;
+    for (size_t i = 0; i < cut->process_count; i++) {
+        if (gdn_id_is_set(cut->processes[i].id.id)) continue;
+        return refuse_id(checking, "process", cut->processes[i].name);
+    }
+    for (size_t i = 0; i < cut->resource_count; i++) {
+        if (gdn_id_is_set(cut->resources[i].id.id)) continue;
+        return refuse_id(checking, "resource", cut->resources[i].name);
+    }
+    return GDN_OK;
+}
+
 /* ---- The whole ---- */
 
 static enum gdn_err check_node(struct checking *checking)
@@ -177,13 +200,14 @@ static enum gdn_err check_node(struct checking *checking)
     return err == GDN_OK ? check_channels(checking) : err;
 }
 
-enum gdn_err gdn__cut_check_repeats(const gdn_cut *cut, char *why, size_t why_bytes)
+enum gdn_err gdn__cut_check_contents(const gdn_cut *cut, char *why, size_t why_bytes)
 {
     struct checking checking = {.cut = cut, .why = why, .why_bytes = why_bytes};
     size_t things = cut->resource_count + 2 * cut->party_count;
-    if (things == 0) return GDN_OK;
+    enum gdn_err err = check_ids(&checking);
+    if (err != GDN_OK || things == 0) return err;
     checking.stamps = gdn__calloc(&cut->allocator, things * sizeof *checking.stamps);
-    enum gdn_err err = checking.stamps != NULL ? GDN_OK : GDN_ERR_MEMORY;
+    if (checking.stamps == NULL) err = GDN_ERR_MEMORY;
     for (size_t i = 0; err == GDN_OK && i < cut->node_count; i++) {
         checking.node = &cut->nodes[i];
         err = check_node(&checking);

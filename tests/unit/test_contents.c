@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What may stand in a list of a cut only once, whoever wrote the cut and in which form: lists that
- * are compared, in order, and looked up. */
+/* What every cut is held to, whoever wrote it and in which form: ids are set, and in a list nothing
+ * stands twice, be it one that is compared, in order, or looked up. */
 #include "cut_fixture.h"
 
 #include "detector/cutfile/cutfile.h"
-#include "src/core/repeats.h"
+#include "src/core/contents.h"
 #include "tests/support/faulty.h"
 #include <stdlib.h>
 #include <string.h>
@@ -151,6 +151,37 @@ static void a_channel_stands_once_in_its_node(void **state)
     gdn_cut_free(cut);
 }
 
+/* All who forgot to set theirs would be one process, and wait for each other. */
+static void an_id_that_nobody_set_is_refused(void **state)
+{
+    static const gdn_id none;
+    uint32_t node;
+    (void)state;
+    gdn_cut *cut = report_of("n1", &node);
+    (void)gdn_cut_process(cut, P("T"), NULL);
+    uint32_t process = gdn_cut_process(cut, (gdn_process_id){none}, "worker");
+    expect_refused(cut, "a process has an id of 16 zero bytes: nobody has set it");
+    assert_ok(gdn_cut_name_process(cut, process, "W"));
+    expect_refused(cut, "a process called W has an id of 16 zero bytes: nobody has set it");
+    gdn_cut_free(cut);
+    cut = report_of("n1", &node);
+    (void)gdn_cut_resource(cut, (gdn_resource_id){none}, NULL);
+    expect_refused(cut, "a resource has an id of 16 zero bytes: nobody has set it");
+    gdn_cut_free(cut);
+}
+
+static void a_document_cannot_name_such_an_id_either(void **state)
+{
+    static const char text[] = "{\"format\": \"gordian-cut/1\", \"processes\": [{\"process\": "
+                               "\"00000000000000000000000000000000\"}], \"nodes\": []}";
+    char why[GDN__CUTFILE_WHY_BYTES];
+    gdn_cut *read;
+    (void)state;
+    assert_int_equal(gdn__cutfile_parse("f.json", text, strlen(text), &read, why, sizeof why),
+                     GDN_ERR_FORMAT);
+    assert_string_equal(why, "f.json: a process has an id of 16 zero bytes: nobody has set it");
+}
+
 /* A list that is looked up, and the stamps of everything. */
 static void checking_may_fail_at_every_allocation(void **state)
 {
@@ -163,7 +194,7 @@ static void checking_may_fail_at_every_allocation(void **state)
     for (;; failures++) {
         char why[WHY_BYTES];
         faulty.allowed = failures;
-        enum gdn_err err = gdn__cut_check_repeats(cut, why, sizeof why);
+        enum gdn_err err = gdn__cut_check_contents(cut, why, sizeof why);
         if (err == GDN_OK) break;
         assert_int_equal(err, GDN_ERR_MEMORY);
         assert_string_equal(why, gdn_err_text(GDN_ERR_MEMORY));
@@ -182,6 +213,8 @@ int main(void)
         cmocka_unit_test(the_same_number_may_be_another_ticket),
         cmocka_unit_test(a_resource_stands_once_in_its_node),
         cmocka_unit_test(a_channel_stands_once_in_its_node),
+        cmocka_unit_test(an_id_that_nobody_set_is_refused),
+        cmocka_unit_test(a_document_cannot_name_such_an_id_either),
         cmocka_unit_test(checking_may_fail_at_every_allocation),
     };
     return !!cmocka_run_group_tests(tests, NULL, NULL);
