@@ -1,24 +1,30 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "detector/analysis/build.h"
 
+#include "detector/analysis/optional.h"
 #include "detector/analysis/queue.h"
 #include "src/core/mem.h"
 
 /* A group whose children are being read. */
 struct level {
-    uint32_t vertex;
+    size_t need; /* Of its ticket's. */
     uint32_t children_left;
 };
 
 struct state {
     const struct gdn__fold *fold;
     struct gdn__graph *graph;
-    struct gdn__blockers *blockers; /* By place. */
-    struct gdn__map used_wakes;     /* (wait, by) -> listings already met by a wake. */
-    struct gdn__map hold_of;        /* (process, resource) -> what the homes know of it. */
-    bool holds_known;               /* hold_of is filled: with the first need on a hold. */
+    struct gdn__drawn_place *places; /* By place of the fold. */
+    struct gdn__map used_wakes;      /* (wait, by) -> listings already met by a wake. */
+    struct gdn__map hold_of;         /* (process, resource) -> what the homes know of it. */
+    bool holds_known;                /* hold_of is filled: with the first need on a hold. */
+
+    /* Of the direct wait under way. */
+    struct gdn__drawn_need *needs;
+    size_t need_count, need_capacity;
     struct level *levels;
     size_t level_count, level_capacity;
+    bool has_optional; /* Some of its needs have a place with a vertex of its own. */
 };
 
 static uint32_t ticket_vertex(const struct state *s, size_t wait)
@@ -36,7 +42,7 @@ static enum gdn_err link_places(struct state *s, size_t index)
     enum gdn_err err = GDN_OK;
     for (size_t at = wait->place; err == GDN_OK && at != 0; at = s->fold->places[at - 1].next) {
         const struct gdn__place *place = &s->fold->places[at - 1];
-        const struct gdn__blockers *blockers = &s->blockers[at - 1];
+        const struct gdn__blockers *blockers = &s->places[at - 1].blockers;
         bool same = s->fold->homes[place->home].resource == wait->resource;
         if (!same || blockers->to == GDN_NONE) continue;
         err = gdn__graph_link(s->graph, ticket_vertex(s, index), blockers->to, blockers->info);
@@ -94,104 +100,132 @@ static enum gdn_err use_wake(struct state *s, size_t index, uint32_t by, bool *m
 static enum gdn_err is_met(struct state *s, size_t index, const struct gdn_cut_need *need,
                            bool *met)
 {
-    /* Any process may wake it on an open channel (RULES 10). */
-    *met = need->met || s->fold->mail.hears_more[s->fold->waits[index].node];
+    *met = need->met;
     if (*met) return GDN_OK;
     enum gdn_err err = is_given_back(s, need, met);
     if (err != GDN_OK || *met) return err;
     return use_wake(s, index, need->process, met);
 }
 
-static enum gdn_err link_process_need(struct state *s, uint32_t from, size_t index,
-                                      const struct gdn_cut_need *need)
+static enum gdn_err draw_process_need(struct state *s, size_t index,
+                                      const struct gdn_cut_need *need,
+                                      struct gdn__drawn_need *drawn)
 {
     bool met;
     enum gdn_err err = is_met(s, index, need, &met);
-    if (err != GDN_OK) return err;
-    if (met) {
-        gdn__graph_grant_one(s->graph, from);
-        return GDN_OK;
-    }
+    if (err != GDN_OK || met) return err;
 
-    uint32_t to = need->process;
-    uint32_t info = gdn__info_about(need->resource);
-    if (need->queued) info |= GDN__INFO_QUEUED;
-    if (need->branch != GDN_NONE) {
-        info |= GDN__INFO_BRANCH;
-        struct gdn__branch branch = {need->process, s->fold->mail.party[need->branch],
-                                     need->branch_id};
-        err = gdn__graph_branch(s->graph, branch, &to);
-        if (err != GDN_OK) return err;
-    }
-    return gdn__graph_link(s->graph, from, to, info);
+    drawn->to = need->process;
+    drawn->info = gdn__info_about(need->resource);
+    if (need->queued) drawn->info |= GDN__INFO_QUEUED;
+    if (need->branch == GDN_NONE) return GDN_OK;
+    drawn->info |= GDN__INFO_BRANCH;
+    struct gdn__branch branch = {need->process, s->fold->mail.party[need->branch], need->branch_id};
+    return gdn__graph_branch(s->graph, branch, &drawn->to);
 }
 
-static enum gdn_err link_resource_need(struct state *s, uint32_t from, size_t index,
-                                       const struct gdn_cut_need *need)
+/* The place that a need waits at; NULL: no home that answered knows it. */
+static const struct gdn__drawn_place *place_of(const struct state *s, size_t index,
+                                               const struct gdn_cut_need *need)
 {
     const struct gdn__wait *wait = &s->fold->waits[index];
     uint32_t party = need->home == GDN_NONE ? wait->issuer : s->fold->mail.party[need->home];
     const struct gdn__place *place = gdn__fold_place(s->fold, wait, party, need->resource);
-    const struct gdn__blockers *blockers =
-        place == NULL ? NULL : &s->blockers[place - s->fold->places];
-    if (blockers == NULL || blockers->to == GDN_NONE) {
-        gdn__graph_grant_one(s->graph, from);
-        return GDN_OK;
-    }
-    uint32_t info = blockers->info | gdn__info_about(need->resource);
-    return gdn__graph_link(s->graph, from, blockers->to, info);
+    return place == NULL ? NULL : &s->places[place - s->fold->places];
 }
 
-static enum gdn_err open_group(struct state *s, uint32_t from, const struct gdn_cut_need *need)
+static void draw_resource_need(struct state *s, size_t index, const struct gdn_cut_need *need,
+                               struct gdn__drawn_need *drawn)
+{
+    const struct gdn__drawn_place *place = place_of(s, index, need);
+    if (place == NULL) return;
+    drawn->to = place->blockers.to;
+    drawn->info = place->blockers.info | gdn__info_about(need->resource);
+    if (place->vertex == GDN_NONE) return;
+    gdn__optional_need(s->graph, place->vertex);
+    s->has_optional = true;
+}
+
+static enum gdn_err draw_group(struct state *s, const struct gdn_cut_need *need,
+                               struct gdn__drawn_need *drawn)
 {
     uint32_t at_least = need->at_least;
     /* What an unseen part could still offer is not known: only all-of counts (DESIGN, promise 3).
      */
     if (!s->fold->mail.complete && at_least < need->child_count) at_least = 0;
-    uint32_t group;
-    enum gdn_err err = gdn__graph_add(s->graph, GDN__VERTEX_GROUP, 0, at_least, &group);
-    if (err == GDN_OK) err = gdn__graph_link(s->graph, from, group, 0);
-    if (err != GDN_OK) return err;
     if (!gdn__grow(&s->graph->memory, &s->levels, s->level_count, &s->level_capacity,
                    sizeof *s->levels)) {
         return GDN_ERR_MEMORY;
     }
-    s->levels[s->level_count++] = (struct level){group, need->child_count};
-    return GDN_OK;
+    s->levels[s->level_count++] = (struct level){s->need_count, need->child_count};
+    return gdn__graph_add(s->graph, GDN__VERTEX_GROUP, 0, at_least, &drawn->to);
 }
 
-/* The group the next need belongs to; the ticket itself when all groups are read. */
-static uint32_t enclosing(struct state *s, uint32_t ticket)
+/* 1 + the group that the next need belongs to; 0 when all groups are read. */
+static size_t enclosing(struct state *s)
 {
-    while (s->level_count > 0 && s->levels[s->level_count - 1].children_left == 0) s->level_count--;
-    if (s->level_count == 0) return ticket;
+    while (s->level_count > 0 && s->levels[s->level_count - 1].children_left == 0) {
+        s->needs[s->levels[--s->level_count].need].end = s->need_count;
+    }
+    if (s->level_count == 0) return 0;
     struct level *level = &s->levels[s->level_count - 1];
     level->children_left--;
-    return level->vertex;
+    return level->need + 1;
+}
+
+static enum gdn_err draw_need(struct state *s, size_t index, const struct gdn_cut_need *need)
+{
+    struct gdn__drawn_need drawn = {
+        .to = GDN_NONE, .parent = enclosing(s), .end = s->need_count + 1};
+    uint32_t from = drawn.parent == 0 ? ticket_vertex(s, index) : s->needs[drawn.parent - 1].to;
+    /* Any process may wake it on an open channel (RULES 10). */
+    bool woken = s->fold->mail.hears_more[s->fold->waits[index].node];
+    enum gdn_err err = GDN_OK;
+    switch (need->kind) {
+    case GDN_NEED_PROCESS:
+        if (!woken) err = draw_process_need(s, index, need, &drawn);
+        break;
+    case GDN_NEED_RESOURCE:
+        if (!woken) draw_resource_need(s, index, need, &drawn);
+        break;
+    case GDN_NEED_GROUP:
+        err = draw_group(s, need, &drawn);
+        break;
+    }
+    if (err != GDN_OK) return err;
+    s->needs[s->need_count++] = drawn;
+    return gdn__drawn_need_link(s->graph, from, &drawn);
+}
+
+/* What else than its process may take each of the ticket's places out of its queue. */
+static enum gdn_err link_optional(struct state *s, size_t index, const struct gdn_cut_need *needs)
+{
+    enum gdn_err err = GDN_OK;
+    (void)enclosing(s); /* The groups that end with the last need. */
+    for (size_t i = 0; err == GDN_OK && i < s->need_count; i++) {
+        if (needs[i].kind != GDN_NEED_RESOURCE) continue;
+        const struct gdn__drawn_place *place = place_of(s, index, &needs[i]);
+        if (place == NULL || place->vertex == GDN_NONE) continue;
+        err = gdn__optional_link(s->graph, place->vertex, needs, s->needs, i);
+    }
+    return err;
 }
 
 static enum gdn_err link_needs(struct state *s, size_t index)
 {
     const struct gdn__wait *wait = &s->fold->waits[index];
-    const struct gdn_cut_node *node = &s->fold->cut->nodes[wait->node];
+    const struct gdn_cut_need *needs = &s->fold->cut->nodes[wait->node].needs[wait->need_first];
     enum gdn_err err = GDN_OK;
-    s->level_count = 0;
+    s->level_count = s->need_count = 0;
+    s->has_optional = false;
     for (size_t i = 0; err == GDN_OK && i < wait->need_count; i++) {
-        const struct gdn_cut_need *need = &node->needs[wait->need_first + i];
-        uint32_t from = enclosing(s, ticket_vertex(s, index));
-        switch (need->kind) {
-        case GDN_NEED_PROCESS:
-            err = link_process_need(s, from, index, need);
-            break;
-        case GDN_NEED_RESOURCE:
-            err = link_resource_need(s, from, index, need);
-            break;
-        case GDN_NEED_GROUP:
-            err = open_group(s, from, need);
-            break;
+        if (!gdn__grow(&s->graph->memory, &s->needs, s->need_count, &s->need_capacity,
+                       sizeof *s->needs)) {
+            return GDN_ERR_MEMORY;
         }
+        err = draw_need(s, index, &needs[i]);
     }
-    return err;
+    return err == GDN_OK && s->has_optional ? link_optional(s, index, needs) : err;
 }
 
 /* ---- All of it ---- */
@@ -236,12 +270,10 @@ enum gdn_err gdn__build(const struct gdn__fold *fold, struct gdn__graph *graph)
     if (fold->cut->resource_count > GDN__RESOURCES_MAX) return GDN_ERR_LIMIT;
     gdn__map_init(&s.used_wakes, memory);
     gdn__map_init(&s.hold_of, memory);
-    s.blockers = gdn__alloc(memory, fold->place_count * sizeof *s.blockers);
-    enum gdn_err err = s.blockers == NULL ? GDN_ERR_MEMORY : GDN_OK;
-    for (size_t i = 0; err == GDN_OK && i < fold->place_count; i++) s.blockers[i].to = GDN_NONE;
-
+    s.places = gdn__alloc(memory, fold->place_count * sizeof *s.places);
+    enum gdn_err err = s.places == NULL ? GDN_ERR_MEMORY : GDN_OK;
     if (err == GDN_OK) err = add_fixed_vertices(&s);
-    if (err == GDN_OK) err = gdn__queue_build(fold, graph, s.blockers);
+    if (err == GDN_OK) err = gdn__queue_build(fold, graph, s.places);
     for (size_t w = 0; err == GDN_OK && w < fold->wait_count; w++) {
         bool direct = fold->waits[w].resource == GDN_NONE;
         err = direct ? link_needs(&s, w) : link_places(&s, w);
@@ -250,7 +282,8 @@ enum gdn_err gdn__build(const struct gdn__fold *fold, struct gdn__graph *graph)
     if (err == GDN_OK) err = gdn__graph_finish(graph);
     gdn__map_fini(&s.used_wakes);
     gdn__map_fini(&s.hold_of);
-    gdn__free(memory, s.blockers);
+    gdn__free(memory, s.places);
+    gdn__free(memory, s.needs);
     gdn__free(memory, s.levels);
     return err;
 }

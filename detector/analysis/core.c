@@ -76,11 +76,13 @@ static bool is_any(const struct gdn__core *core, const struct gdn__wait *wait)
     return (size_t)needs[0].child_count + 1 == wait->need_count;
 }
 
-/* A pool's entry for which only some of the units that are out must come back. */
-static bool has_pools(const struct gdn__core *core)
+/* An entry for which only some of what stands before it must go: units of a pool, or a place that
+ * its process may give up. */
+static bool has_choice_in_queue(const struct gdn__core *core)
 {
     for (uint32_t v = 0; v < core->graph.vertex_count; v++) {
-        if (core->graph.vertices[v].kind == GDN__VERTEX_POOL) return true;
+        uint32_t kind = core->graph.vertices[v].kind;
+        if (kind == GDN__VERTEX_POOL || kind == GDN__VERTEX_PLACE) return true;
     }
     return false;
 }
@@ -88,7 +90,7 @@ static bool has_pools(const struct gdn__core *core)
 static enum gdn_model find_model(const struct gdn__core *core)
 {
     bool all = true, any = true;
-    if (has_pools(core)) return GDN_MODEL_MIXED;
+    if (has_choice_in_queue(core)) return GDN_MODEL_MIXED;
     for (size_t i = 0; i < core->ticket_count; i++) {
         const struct gdn__wait *wait = gdn__core_wait(core, core->tickets[i]);
         if (wait->optional) all = false;

@@ -69,6 +69,14 @@ enum gdn_err gdn__graph_branch(struct gdn__graph *graph, struct gdn__branch bran
     return fits ? GDN_OK : GDN_ERR_MEMORY;
 }
 
+enum gdn_err gdn__graph_owner(struct gdn__graph *graph, struct gdn__branch whose, bool brief,
+                              uint32_t *to, uint32_t *info)
+{
+    *to = whose.process;
+    *info = brief ? GDN__INFO_BRANCH : 0;
+    return brief ? gdn__graph_branch(graph, whose, to) : GDN_OK;
+}
+
 enum gdn_err gdn__graph_link(struct gdn__graph *graph, uint32_t from, uint32_t to, uint32_t info)
 {
     if (graph->arc_count >= EDGES_MAX) return GDN_ERR_LIMIT;

@@ -7,10 +7,12 @@
  *     ticket  --all--> what the wait is for: hubs, processes, branches, groups
  *     hub     --all--> holders and earlier entries of one queue that conflict with one mode
  *     group   --at least k--> direct needs
- *     pool    --enough units come back--> a hub over what stands before one entry (units.h)
+ *     place   --one of--> what takes it out of its queue, where its ticket has a choice
+ * (optional.h) pool    --enough units come back--> a hub over what stands before one entry
+ * (units.h)
  *
- * Edges into processes and branches are the links a person knows: "waits for". All others only
- * hold those together. Edges are collected in any order; gdn__graph_finish() sorts them into
+ * Edges into processes, branches and places are the links a person knows: "waits for". All others
+ * only hold those together. Edges are collected in any order; gdn__graph_finish() sorts them into
  * compressed rows, forwards and backwards. */
 #ifndef GDN_ANALYSIS_GRAPH_H
 #define GDN_ANALYSIS_GRAPH_H
@@ -22,6 +24,7 @@
 enum gdn__vertex_kind {
     GDN__VERTEX_PROCESS, /* ref: process. */
     GDN__VERTEX_BRANCH,  /* ref: process. */
+    GDN__VERTEX_PLACE,   /* ref: process. */
     GDN__VERTEX_TICKET,  /* ref: index of the fold's wait. */
     GDN__VERTEX_HUB,     /* ref: unused. */
     GDN__VERTEX_GROUP,   /* ref: unused. */
@@ -100,6 +103,10 @@ static inline struct gdn__key gdn__branch_key(struct gdn__branch branch)
 GDN_MUST_USE enum gdn_err gdn__graph_branch(struct gdn__graph *graph, struct gdn__branch branch,
                                             uint32_t *vertex);
 
+/* The link to whom a hold or a place of @p whose belongs: a brief one to the branch alone. */
+GDN_MUST_USE enum gdn_err gdn__graph_owner(struct gdn__graph *graph, struct gdn__branch whose,
+                                           bool brief, uint32_t *to, uint32_t *info);
+
 GDN_MUST_USE enum gdn_err gdn__graph_link(struct gdn__graph *graph, uint32_t from, uint32_t to,
                                           uint32_t info);
 
@@ -126,7 +133,8 @@ static inline uint32_t gdn__graph_edge_count(const struct gdn__graph *graph)
 /* True for the vertices that a person knows as whom somebody waits for. */
 static inline bool gdn__vertex_is_party(const struct gdn__vertex *vertex)
 {
-    return vertex->kind == GDN__VERTEX_PROCESS || vertex->kind == GDN__VERTEX_BRANCH;
+    return vertex->kind == GDN__VERTEX_PROCESS || vertex->kind == GDN__VERTEX_BRANCH ||
+           vertex->kind == GDN__VERTEX_PLACE;
 }
 
 #endif

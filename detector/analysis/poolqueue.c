@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "detector/analysis/poolqueue.h"
 
+#include "detector/analysis/optional.h"
 #include "src/core/mem.h"
 
 /* The shares that an entry sees, as one link and in numbers. */
@@ -41,16 +42,10 @@ static enum gdn_err extend(struct state *s, struct prefix *prefix, uint32_t to, 
     return GDN_OK;
 }
 
-static enum gdn_err add_share(struct state *s, struct prefix *prefix, struct gdn__branch whose,
-                              bool brief, uint32_t units, uint32_t info)
+static enum gdn_err add_share(struct state *s, struct prefix *prefix, uint32_t to, uint32_t info,
+                              uint32_t units)
 {
-    uint32_t to = whose.process;
-    enum gdn_err err = GDN_OK;
-    if (brief) {
-        err = gdn__graph_branch(s->graph, whose, &to);
-        info |= GDN__INFO_BRANCH;
-    }
-    if (err == GDN_OK) err = extend(s, prefix, to, info, units);
+    enum gdn_err err = extend(s, prefix, to, info, units);
     if (err != GDN_OK) return err;
     struct gdn__share share = {to, units, UINT32_MAX};
     return gdn__units_add(&s->graph->units, &s->graph->memory, share);
@@ -64,7 +59,9 @@ static enum gdn_err add_holds(struct state *s)
         s->held_at[hold->process] = hold->home + 1;
         if (hold->uncertain) continue;
         struct gdn__branch whose = {hold->process, hold->issuer, hold->branch_id};
-        err = add_share(s, &s->holds, whose, hold->brief, hold->units, 0);
+        uint32_t to, info;
+        err = gdn__graph_owner(s->graph, whose, hold->brief, &to, &info);
+        if (err == GDN_OK) err = add_share(s, &s->holds, to, info, hold->units);
     }
     return err;
 }
@@ -110,12 +107,6 @@ static enum gdn_err add_exit(struct state *s, const struct gdn__place *place,
                           (struct gdn__share){pool, allowance, 0});
 }
 
-/* An entry of a wait that other needs may end leaves the queue then: it is in nobody's way. */
-static bool is_passed_by(const struct state *s, const struct gdn__place *place)
-{
-    return place->wait != 0 && s->fold->waits[place->wait - 1].optional;
-}
-
 static void enter_channel(struct state *s, uint32_t channel)
 {
     if (channel == s->channel) return;
@@ -125,37 +116,56 @@ static void enter_channel(struct state *s, uint32_t channel)
     s->flight = s->recorded;
 }
 
+/* The share that those behind the entry wait for; *passed: there is none. */
+static enum gdn_err find_share(struct state *s, const struct gdn__place *place,
+                               struct gdn__drawn_place *drawn, struct gdn__blockers *share,
+                               bool *passed)
+{
+    bool optional = gdn__optional_is(s->fold, place);
+    *passed = s->home->unordered || (optional && !s->fold->mail.complete);
+    if (*passed) return GDN_OK;
+    struct gdn__branch whose = {place->process, place->issuer, place->branch_id};
+    bool brief = (place->flags & GDN_REQUEST_BRIEF) != 0;
+    enum gdn_err err = gdn__graph_owner(s->graph, whose, brief, &share->to, &share->info);
+    if (drawn->blockers.to != GDN_NONE) share->info |= GDN__INFO_QUEUED;
+    if (err != GDN_OK || !optional) return err;
+    err = gdn__optional_add(s->graph, place->process, share->to, &drawn->vertex);
+    share->to = drawn->vertex;
+    return err;
+}
+
 static enum gdn_err add_entry(struct state *s, const struct gdn__place *place,
-                              struct gdn__blockers *blockers)
+                              struct gdn__drawn_place *drawn)
 {
     enter_channel(s, place->channel);
     struct prefix *prefix = place->channel == 0 ? &s->recorded : &s->flight;
+    struct gdn__blockers share;
+    bool passed = false;
     enum gdn_err err = GDN_OK;
-    if (!sees_holds_alone(s, place)) err = add_exit(s, place, prefix, blockers);
-    if (err != GDN_OK || s->home->unordered || is_passed_by(s, place)) return err;
-    bool brief = (place->flags & GDN_REQUEST_BRIEF) != 0;
-    uint32_t info = blockers->to == GDN_NONE ? 0 : GDN__INFO_QUEUED;
-    struct gdn__branch whose = {place->process, place->issuer, place->branch_id};
-    return add_share(s, prefix, whose, brief, place->units, info);
+    if (!sees_holds_alone(s, place)) err = add_exit(s, place, prefix, &drawn->blockers);
+    if (err == GDN_OK) err = find_share(s, place, drawn, &share, &passed);
+    if (err != GDN_OK || passed) return err;
+    return add_share(s, prefix, share.to, share.info, place->units);
 }
 
-static enum gdn_err add_places(struct state *s, struct gdn__blockers *blockers)
+static enum gdn_err add_places(struct state *s, struct gdn__drawn_place *drawn)
 {
     const struct gdn__place *places = &s->fold->places[s->home->place_first];
     enum gdn_err err = GDN_OK;
     for (size_t i = 0; err == GDN_OK && i < s->home->place_count; i++) {
-        if (sees_holds_alone(s, &places[i])) err = add_exit(s, &places[i], &s->holds, &blockers[i]);
+        if (!sees_holds_alone(s, &places[i])) continue;
+        err = add_exit(s, &places[i], &s->holds, &drawn[i].blockers);
     }
     s->recorded = s->holds;
     for (size_t i = 0; err == GDN_OK && i < s->home->place_count; i++) {
-        err = add_entry(s, &places[i], &blockers[i]);
+        err = add_entry(s, &places[i], &drawn[i]);
     }
     return err;
 }
 
 enum gdn_err gdn__poolqueue_build(const struct gdn__fold *fold, uint32_t home,
                                   struct gdn__graph *graph, uint32_t *held_at,
-                                  struct gdn__blockers *blockers)
+                                  struct gdn__drawn_place *drawn)
 {
     struct state s = {.fold = fold,
                       .graph = graph,
@@ -167,7 +177,7 @@ enum gdn_err gdn__poolqueue_build(const struct gdn__fold *fold, uint32_t home,
     size_t first = graph->units.count;
     if (s.home->place_count == 0) return GDN_OK;
     enum gdn_err err = add_holds(&s);
-    if (err == GDN_OK) err = add_places(&s, &blockers[s.home->place_first]);
+    if (err == GDN_OK) err = add_places(&s, drawn);
     if (err != GDN_OK) return err;
     set_ends(&s, first);
     if (!s.has_exits) graph->units.count = first; /* Links alone say it all. */

@@ -61,11 +61,12 @@ static enum gdn_err add_piece(struct gdn__line *line, uint32_t to, uint32_t info
     return GDN_OK;
 }
 
-static enum gdn_err add_items(struct gdn__line *line, uint8_t mode, uint32_t from, uint32_t end)
+static enum gdn_err add_items(struct gdn__line *line, struct gdn__sight sight, uint32_t from,
+                              uint32_t end)
 {
     for (uint32_t i = from; i < end; i++) {
         const struct gdn__item *item = &line->items[i];
-        if (!gdn__line_conflicts(line, mode, item)) continue;
+        if (!gdn__line_conflicts(line, sight, item)) continue;
         enum gdn_err err = add_piece(line, item->to, item->info);
         if (err != GDN_OK) return err;
     }
@@ -104,11 +105,11 @@ static enum gdn_err advance(struct gdn__line *line, struct gdn__prefix *prefix, 
     return err;
 }
 
-enum gdn_err gdn__prefix_extend(struct gdn__line *line, struct gdn__prefix *prefix, uint8_t mode,
-                                uint32_t end)
+enum gdn_err gdn__prefix_extend(struct gdn__line *line, struct gdn__prefix *prefix,
+                                struct gdn__sight sight, uint32_t end)
 {
     if (prefix->upto >= end) return GDN_OK;
-    enum gdn_err err = add_items(line, mode, prefix->upto, end);
+    enum gdn_err err = add_items(line, sight, prefix->upto, end);
     return err == GDN_OK ? advance(line, prefix, end) : err;
 }
 
@@ -133,10 +134,10 @@ static bool open_fan(struct gdn__line *line, uint32_t middle)
     return true;
 }
 
-static enum gdn_err find_fan(struct gdn__line *line, uint8_t mode, uint32_t middle,
+static enum gdn_err find_fan(struct gdn__line *line, struct gdn__sight sight, uint32_t middle,
                              struct gdn__fan **fan)
 {
-    struct gdn__key key = gdn__pair(line->home, mode, middle);
+    struct gdn__key key = gdn__pair(line->home, gdn__sight_key(sight), middle);
     uintptr_t known = gdn__map_get(&line->fan_of, key);
     if (known == 0) {
         if (!open_fan(line, middle)) return GDN_ERR_MEMORY;
@@ -147,23 +148,24 @@ static enum gdn_err find_fan(struct gdn__line *line, uint8_t mode, uint32_t midd
     return GDN_OK;
 }
 
-/* The pieces of @p shorter, and the item if it conflicts with @p mode, as one. */
-static enum gdn_err lengthen(struct gdn__line *line, uint8_t mode, uint32_t item,
+/* The pieces of @p shorter, and the item if it conflicts with @p sight, as one. */
+static enum gdn_err lengthen(struct gdn__line *line, struct gdn__sight sight, uint32_t item,
                              const struct gdn__blockers *shorter, struct gdn__blockers *longer)
 {
     size_t before = line->piece_count;
     enum gdn_err err = GDN_OK;
     if (shorter->to != GDN_NONE) err = add_piece(line, shorter->to, shorter->info);
-    if (err == GDN_OK) err = add_items(line, mode, item, item + 1);
+    if (err == GDN_OK) err = add_items(line, sight, item, item + 1);
     return err == GDN_OK ? join_pieces(line, before, longer) : err;
 }
 
-/* The @p count items before the middle, or from it on, that conflict with @p mode, as one piece. */
-static enum gdn_err add_wing(struct gdn__line *line, uint8_t mode, uint32_t middle, bool before,
-                             uint32_t count)
+/* The @p count items before the middle, or from it on, that conflict with @p sight, as one piece.
+ */
+static enum gdn_err add_wing(struct gdn__line *line, struct gdn__sight sight, uint32_t middle,
+                             bool before, uint32_t count)
 {
     struct gdn__fan *fan;
-    enum gdn_err err = find_fan(line, mode, middle, &fan);
+    enum gdn_err err = find_fan(line, sight, middle, &fan);
     if (err != GDN_OK) return err;
     uint32_t *made = &fan->made[before];
     struct gdn__blockers *wings =
@@ -171,34 +173,35 @@ static enum gdn_err add_wing(struct gdn__line *line, uint8_t mode, uint32_t midd
     static const struct gdn__blockers none = {.to = GDN_NONE};
     for (; err == GDN_OK && *made < count; ++*made) {
         uint32_t item = before ? middle - 1 - *made : middle + *made;
-        err = lengthen(line, mode, item, *made == 0 ? &none : &wings[*made - 1], &wings[*made]);
+        err = lengthen(line, sight, item, *made == 0 ? &none : &wings[*made - 1], &wings[*made]);
     }
     if (err != GDN_OK || wings[count - 1].to == GDN_NONE) return err;
     return add_piece(line, wings[count - 1].to, wings[count - 1].info);
 }
 
-static enum gdn_err add_run(struct gdn__line *line, uint8_t mode, uint32_t from, uint32_t end)
+static enum gdn_err add_run(struct gdn__line *line, struct gdn__sight sight, uint32_t from,
+                            uint32_t end)
 {
-    if (end - from < RUN_CUT_MIN) return add_items(line, mode, from, end);
+    if (end - from < RUN_CUT_MIN) return add_items(line, sight, from, end);
     int level = 31 - __builtin_clz(from ^ (end - 1));
     uint32_t middle = (end - 1) >> level << level;
-    enum gdn_err err = add_wing(line, mode, middle, true, middle - from);
-    return err == GDN_OK ? add_wing(line, mode, middle, false, end - middle) : err;
+    enum gdn_err err = add_wing(line, sight, middle, true, middle - from);
+    return err == GDN_OK ? add_wing(line, sight, middle, false, end - middle) : err;
 }
 
 /* From the last of the process's items (1 + index) backwards. */
 enum gdn_err gdn__prefix_extend_without(struct gdn__line *line, struct gdn__prefix *prefix,
-                                        uint8_t mode, uint32_t end, uint32_t last)
+                                        struct gdn__sight sight, uint32_t end, uint32_t last)
 {
     if (prefix->upto >= end) return GDN_OK;
     enum gdn_err err = GDN_OK;
     uint32_t after = end;
     while (last > end) last = line->items[last - 1].previous;
     for (; err == GDN_OK && last > prefix->upto; last = line->items[last - 1].previous) {
-        err = add_run(line, mode, last, after);
+        err = add_run(line, sight, last, after);
         after = last - 1;
     }
-    if (err == GDN_OK) err = add_run(line, mode, prefix->upto, after);
+    if (err == GDN_OK) err = add_run(line, sight, prefix->upto, after);
     return err == GDN_OK ? advance(line, prefix, end) : err;
 }
 

@@ -26,9 +26,21 @@ struct gdn__item {
     uint32_t previous; /* 1 + the item of the same process before it, in the same view; 0: none. */
     uint8_t mode;
     bool blocks;                /* false: entries after it pass it by. */
+    bool optional;              /* Its ticket has a choice: something else may take it away. */
     bool comes;                 /* A place that will be a hold before its process goes on ... */
     struct gdn__blockers waits; /* ... once these let it. */
 };
+
+/* What looks at the items. */
+struct gdn__sight {
+    uint8_t mode;
+    bool firm; /* Optional items do not count. */
+};
+
+static inline uint32_t gdn__sight_key(struct gdn__sight sight)
+{
+    return (uint32_t)sight.mode | (uint32_t)sight.firm << 8;
+}
 
 struct gdn__prefix {
     uint32_t to, info; /* to GDN_NONE: nothing before upto conflicts. */
@@ -51,7 +63,7 @@ struct gdn__line {
     struct gdn__map own_of; /* (process, home) | what -> 1 + index in own[]. */
     struct gdn__prefix *own;
     size_t own_count, own_capacity;
-    struct gdn__map fan_of; /* (home, mode) | middle -> 1 + index in fans[]. */
+    struct gdn__map fan_of; /* (home, sight) | middle -> 1 + index in fans[]. */
     struct gdn__fan *fans;
     size_t fan_count, fan_capacity;
     struct gdn__blockers *wings;
@@ -76,21 +88,23 @@ static inline uint32_t gdn__line_end(const struct gdn__line *line)
     return (uint32_t)line->item_count;
 }
 
-/* A request in @p mode must wait for it. */
-static inline bool gdn__line_conflicts(const struct gdn__line *line, uint8_t mode,
+/* A request of that sight must wait for it. */
+static inline bool gdn__line_conflicts(const struct gdn__line *line, struct gdn__sight sight,
                                        const struct gdn__item *item)
 {
-    return item->blocks && gdn_modes_conflict(line->modes, mode, item->mode);
+    bool counts = item->blocks && !(sight.firm && item->optional);
+    return counts && gdn_modes_conflict(line->modes, sight.mode, item->mode);
 }
 
 /* Lengthen it to all items before @p end; nothing if it reaches so far. */
 GDN_MUST_USE enum gdn_err gdn__prefix_extend(struct gdn__line *line, struct gdn__prefix *prefix,
-                                             uint8_t mode, uint32_t end);
+                                             struct gdn__sight sight, uint32_t end);
 
 /* The same without the items of one process; @p last is 1 + the last of them. */
 GDN_MUST_USE enum gdn_err gdn__prefix_extend_without(struct gdn__line *line,
-                                                     struct gdn__prefix *prefix, uint8_t mode,
-                                                     uint32_t end, uint32_t last);
+                                                     struct gdn__prefix *prefix,
+                                                     struct gdn__sight sight, uint32_t end,
+                                                     uint32_t last);
 
 /* The prefix of one process alone at this home, one for each @p what: *index in own[], which may
  * move. Empty, and not *begun, when it is asked for first. */

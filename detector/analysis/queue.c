@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "detector/analysis/queue.h"
 
+#include "detector/analysis/optional.h"
 #include "detector/analysis/poolqueue.h"
 #include "detector/analysis/prefix.h"
 #include "src/core/mem.h"
@@ -27,6 +28,7 @@ struct own {
     uint32_t channel; /* The channel that last_in_flight is of. */
     uint32_t last_in_flight;
     uint32_t ahead; /* 1 + its first in ahead[]; 0: none. */
+    uint32_t place_count;
     uint16_t held_modes;
     uint16_t coming_modes; /* Of its places so far: what they may come to hold. */
 };
@@ -44,6 +46,7 @@ struct state {
     uint32_t channel;  /* and which one that is; 0: still among the recorded. */
     struct ahead *ahead;
     size_t ahead_count, ahead_capacity;
+    bool has_optional; /* Some of its places are. */
 
     /* By mode. Recorded places wait for all items before them, some for the holds alone. */
     struct gdn__prefix plain[GDN_MODES_MAX];
@@ -58,24 +61,24 @@ struct state {
 
 enum view { VIEW_RECORDED, VIEW_FRONT, VIEW_IN_FLIGHT };
 
-static enum gdn_err skip_own(struct state *s, uint32_t process, uint8_t mode, enum view view,
-                             uint32_t end, uint32_t last, struct gdn__prefix *found)
+static enum gdn_err skip_own(struct state *s, uint32_t process, struct gdn__sight sight,
+                             enum view view, uint32_t end, uint32_t last, struct gdn__prefix *found)
 {
     size_t index;
     bool begun;
     uint32_t channel = view == VIEW_IN_FLIGHT ? s->channel : 0;
-    uint64_t what = (uint64_t)channel << 32 | (uint64_t)mode << 8 | (uint64_t)view;
+    uint64_t what = (uint64_t)channel << 32 | (uint64_t)sight.mode << 8 | (uint64_t)view;
     enum gdn_err err = gdn__prefix_own(&s->line, process, what, &index, &begun);
     if (err != GDN_OK) return err;
     if (view == VIEW_IN_FLIGHT && !begun) {
         struct gdn__prefix recorded;
-        err =
-            skip_own(s, process, mode, VIEW_RECORDED, s->recorded, s->own[process].last, &recorded);
+        err = skip_own(s, process, sight, VIEW_RECORDED, s->recorded, s->own[process].last,
+                       &recorded);
         if (err != GDN_OK) return err;
         recorded.upto = s->flight;
         s->line.own[index] = recorded;
     }
-    err = gdn__prefix_extend_without(&s->line, &s->line.own[index], mode, end, last);
+    err = gdn__prefix_extend_without(&s->line, &s->line.own[index], sight, end, last);
     *found = s->line.own[index];
     return err;
 }
@@ -98,15 +101,16 @@ static uint32_t last_seen(const struct state *s, const struct own *own)
 
 static enum gdn_err prefix_in_flight(struct state *s, uint8_t mode, struct gdn__prefix *found)
 {
+    struct gdn__sight sight = {.mode = mode};
     enum gdn_err err = GDN_OK;
     if ((s->in_flight_known >> mode & 1) == 0) {
-        err = gdn__prefix_extend(&s->line, &s->plain[mode], mode, s->recorded);
+        err = gdn__prefix_extend(&s->line, &s->plain[mode], sight, s->recorded);
         s->in_flight[mode] = s->plain[mode];
         s->in_flight[mode].upto = s->flight;
         s->in_flight_known |= UINT32_C(1) << mode;
     }
     if (err == GDN_OK)
-        err = gdn__prefix_extend(&s->line, &s->in_flight[mode], mode, gdn__line_end(&s->line));
+        err = gdn__prefix_extend(&s->line, &s->in_flight[mode], sight, gdn__line_end(&s->line));
     *found = s->in_flight[mode];
     return err;
 }
@@ -187,6 +191,13 @@ static bool is_covered(const struct state *s, const struct gdn__place *place, co
     return waits != NULL;
 }
 
+/* A process with several places here: what it is granted at one may cover what it asks for at
+ * another, and that is settled among the places that stay (is_covered()). */
+static bool sees_firm_alone(const struct state *s, const struct own *own)
+{
+    return s->has_optional && own->place_count > 1;
+}
+
 static enum gdn_err find_blockers(struct state *s, const struct gdn__place *place,
                                   struct gdn__blockers *blockers)
 {
@@ -200,13 +211,14 @@ static enum gdn_err find_blockers(struct state *s, const struct gdn__place *plac
     uint32_t last = last_seen(s, own);
     struct gdn__prefix found = GDN__PREFIX_EMPTY;
     enum gdn_err err = GDN_OK;
-    if (last != 0) {
-        err = skip_own(s, place->process, mode, view, end, last, &found);
+    struct gdn__sight sight = {mode, sees_firm_alone(s, own)};
+    if (last != 0 || sight.firm) {
+        err = skip_own(s, place->process, sight, view, end, last, &found);
     } else if (view == VIEW_IN_FLIGHT) {
         err = prefix_in_flight(s, mode, &found);
     } else {
         struct gdn__prefix *prefix = view == VIEW_FRONT ? &s->front[mode] : &s->plain[mode];
-        err = gdn__prefix_extend(&s->line, prefix, mode, end);
+        err = gdn__prefix_extend(&s->line, prefix, sight, end);
         found = *prefix;
     }
     *blockers = (struct gdn__blockers){found.to, found.info};
@@ -215,19 +227,11 @@ static enum gdn_err find_blockers(struct state *s, const struct gdn__place *plac
 
 /* ---- One home ---- */
 
-static enum gdn_err add_item(struct state *s, struct gdn__item item, struct gdn__branch whose,
-                             bool brief)
+static enum gdn_err add_item(struct state *s, struct gdn__item *item)
 {
-    enum gdn_err err = GDN_OK;
-    item.to = item.process;
-    if (brief) {
-        err = gdn__graph_branch(s->line.graph, whose, &item.to);
-        item.info |= GDN__INFO_BRANCH;
-    }
-    if (err != GDN_OK) return err;
-    struct own *own = own_of(s, item.process);
-    item.previous = last_seen(s, own);
-    err = gdn__line_add(&s->line, &item);
+    struct own *own = own_of(s, item->process);
+    item->previous = last_seen(s, own);
+    enum gdn_err err = gdn__line_add(&s->line, item);
     if (err != GDN_OK) return err;
     if (s->channel == 0) {
         own->last = gdn__line_end(&s->line);
@@ -244,19 +248,23 @@ static enum gdn_err add_hold(struct state *s, const struct gdn__hold *hold)
     if (hold->uncertain) return GDN_OK;
     struct gdn__item item = {.process = hold->process, .mode = hold->mode, .blocks = true};
     struct gdn__branch whose = {hold->process, hold->issuer, hold->branch_id};
-    return add_item(s, item, whose, hold->brief);
+    enum gdn_err err = gdn__graph_owner(s->line.graph, whose, hold->brief, &item.to, &item.info);
+    return err == GDN_OK ? add_item(s, &item) : err;
 }
 
 /* Its process cannot go on without a grant here. */
 static bool is_awaited(const struct state *s, const struct gdn__place *place)
 {
-    return place->wait != 0 && !s->fold->waits[place->wait - 1].optional;
+    return place->wait != 0 && !gdn__optional_is(s->fold, place);
 }
 
-/* An entry of a wait that other needs may end leaves the queue then: it blocks nobody here. */
+/* What else may serve its ticket is not known in an incomplete cut; where its process has another
+ * place, see sees_firm_alone(). */
 static bool is_passed_by(const struct state *s, const struct gdn__place *place)
 {
-    return place->wait != 0 && s->fold->waits[place->wait - 1].optional;
+    if (!gdn__optional_is(s->fold, place)) return false;
+    return !s->fold->mail.complete || s->fold->homes[s->line.home].unordered ||
+           s->own[place->process].place_count > 1;
 }
 
 /* The last item is a place. */
@@ -265,7 +273,8 @@ static void note_latest(struct state *s)
     const struct gdn__item *item = &s->line.items[gdn__line_end(&s->line) - 1];
     for (uint8_t mode = 0; mode < s->fold->cut->modes.count; mode++) {
         struct latest *latest = &s->latest[mode];
-        if (!gdn__line_conflicts(&s->line, mode, item)) continue;
+        struct gdn__sight sight = {.mode = mode, .firm = true};
+        if (!gdn__line_conflicts(&s->line, sight, item)) continue;
         if (latest->process != item->process) {
             latest->at_of_another = latest->at;
             latest->process = item->process;
@@ -274,19 +283,34 @@ static void note_latest(struct state *s)
     }
 }
 
-static enum gdn_err add_place(struct state *s, const struct gdn__place *place,
-                              const struct gdn__blockers *waits)
+/* The link that those behind the place have to it. */
+static enum gdn_err find_link(struct state *s, const struct gdn__place *place,
+                              struct gdn__drawn_place *drawn, struct gdn__item *item)
 {
-    bool blocked = waits->to != GDN_NONE;
+    struct gdn__graph *graph = s->line.graph;
+    struct gdn__branch whose = {place->process, place->issuer, place->branch_id};
+    bool brief = (place->flags & GDN_REQUEST_BRIEF) != 0;
+    enum gdn_err err = gdn__graph_owner(graph, whose, brief, &item->to, &item->info);
+    if (drawn->blockers.to != GDN_NONE) item->info |= GDN__INFO_QUEUED;
+    if (err != GDN_OK || !item->blocks || !item->optional) return err;
+    err = gdn__optional_add(graph, place->process, item->to, &drawn->vertex);
+    item->to = drawn->vertex;
+    return err;
+}
+
+static enum gdn_err add_place(struct state *s, const struct gdn__place *place,
+                              struct gdn__drawn_place *drawn)
+{
+    bool blocked = drawn->blockers.to != GDN_NONE;
     struct gdn__item item = {.process = place->process,
-                             .info = blocked ? GDN__INFO_QUEUED : 0,
                              .mode = place->mode,
                              .blocks = !is_passed_by(s, place),
+                             .optional = gdn__optional_is(s->fold, place),
                              .comes = !blocked || is_awaited(s, place),
-                             .waits = *waits};
+                             .waits = drawn->blockers};
     if (item.comes) own_of(s, place->process)->coming_modes |= bit_of(place->mode);
-    struct gdn__branch whose = {place->process, place->issuer, place->branch_id};
-    enum gdn_err err = add_item(s, item, whose, (place->flags & GDN_REQUEST_BRIEF) != 0);
+    enum gdn_err err = find_link(s, place, drawn, &item);
+    if (err == GDN_OK) err = add_item(s, &item);
     if (err == GDN_OK) note_latest(s);
     return err;
 }
@@ -308,12 +332,19 @@ static void enter_home(struct state *s, uint32_t home)
 {
     gdn__line_enter(&s->line, home);
     s->ahead_count = 0;
+    s->has_optional = false;
     s->channel = 0;
     s->recorded = s->flight = s->holds = 0;
     memset(s->latest, 0, sizeof s->latest);
     for (uint32_t m = 0; m < s->fold->cut->modes.count; m++) {
         s->plain[m] = s->front[m] = GDN__PREFIX_EMPTY;
     }
+}
+
+static void count_place(struct state *s, const struct gdn__place *place)
+{
+    own_of(s, place->process)->place_count++;
+    s->has_optional |= gdn__optional_is(s->fold, place);
 }
 
 /* What will stand before the queue is looked at first, for what it may cover there. */
@@ -334,7 +365,7 @@ static enum gdn_err add_ahead(struct state *s, const struct gdn__place *place)
     return GDN_OK;
 }
 
-static enum gdn_err build_home(struct state *s, uint32_t h, struct gdn__blockers *blockers)
+static enum gdn_err build_home(struct state *s, uint32_t h, struct gdn__drawn_place *drawn)
 {
     const struct gdn__home *home = &s->fold->homes[h];
     const struct gdn__place *places = s->fold->places + home->place_first;
@@ -345,30 +376,34 @@ static enum gdn_err build_home(struct state *s, uint32_t h, struct gdn__blockers
         err = add_hold(s, &s->fold->holds[home->hold_first + i]);
     }
     s->holds = gdn__line_end(&s->line);
+    for (size_t i = 0; i < home->place_count; i++) count_place(s, &places[i]);
     for (size_t i = 0; err == GDN_OK && i < home->place_count; i++) err = add_ahead(s, &places[i]);
     for (size_t i = 0; err == GDN_OK && i < home->place_count; i++) {
-        struct gdn__blockers *found = &blockers[home->place_first + i];
         enter_channel(s, places[i].channel);
-        err = find_blockers(s, &places[i], found);
-        if (err == GDN_OK) err = add_place(s, &places[i], found);
+        err = find_blockers(s, &places[i], &drawn[i].blockers);
+        if (err == GDN_OK) err = add_place(s, &places[i], &drawn[i]);
     }
     return err;
 }
 
 enum gdn_err gdn__queue_build(const struct gdn__fold *fold, struct gdn__graph *graph,
-                              struct gdn__blockers *blockers)
+                              struct gdn__drawn_place *drawn)
 {
     const struct gdn_allocator *memory = &graph->memory;
     struct state s = {.fold = fold};
+    for (size_t i = 0; i < fold->place_count; i++) {
+        drawn[i] = (struct gdn__drawn_place){.blockers = {.to = GDN_NONE}, .vertex = GDN_NONE};
+    }
     gdn__line_init(&s.line, graph, &fold->cut->modes);
     s.own = gdn__calloc(memory, fold->cut->process_count * sizeof *s.own);
     s.held_at = gdn__calloc(memory, fold->cut->process_count * sizeof *s.held_at);
     enum gdn_err err = s.own == NULL || s.held_at == NULL ? GDN_ERR_MEMORY : GDN_OK;
     for (uint32_t h = 0; err == GDN_OK && h < fold->home_count; h++) {
+        struct gdn__drawn_place *places = &drawn[fold->homes[h].place_first];
         if (fold->homes[h].capacity == 0) {
-            err = build_home(&s, h, blockers);
+            err = build_home(&s, h, places);
         } else {
-            err = gdn__poolqueue_build(fold, h, graph, s.held_at, blockers);
+            err = gdn__poolqueue_build(fold, h, graph, s.held_at, places);
         }
     }
     gdn__line_fini(&s.line);

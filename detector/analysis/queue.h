@@ -17,9 +17,15 @@ struct gdn__blockers {
     uint32_t to, info;
 };
 
-/* Add the hubs of all homes to @p graph and say for each place of the fold what blocks it. The
- * processes are the graph's first vertices. */
+/* A place of the fold as it is drawn. */
+struct gdn__drawn_place {
+    struct gdn__blockers blockers;
+    uint32_t vertex; /* Its own, see optional.h; GDN_NONE: it has none. */
+};
+
+/* Add the hubs of all homes to @p graph, and say how each place of the fold is drawn. The processes
+ * are the graph's first vertices. */
 GDN_MUST_USE enum gdn_err gdn__queue_build(const struct gdn__fold *fold, struct gdn__graph *graph,
-                                           struct gdn__blockers *blockers);
+                                           struct gdn__drawn_place *drawn);
 
 #endif

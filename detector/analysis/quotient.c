@@ -17,7 +17,8 @@ struct state {
 static bool is_all_of_processes(const struct gdn__graph *part)
 {
     for (uint32_t v = 0; v < part->vertex_count; v++) {
-        if (part->vertices[v].kind == GDN__VERTEX_BRANCH) return false;
+        uint32_t kind = part->vertices[v].kind;
+        if (kind == GDN__VERTEX_BRANCH || kind == GDN__VERTEX_PLACE) return false;
         if (part->vertices[v].need != part->first[v + 1] - part->first[v]) return false;
     }
     return true;

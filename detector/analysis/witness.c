@@ -125,16 +125,22 @@ static enum gdn_err find_cycle(struct gdn__core *core, struct gdn_deadlock *dead
 
 /* ---- Every edge ---- */
 
-/* One of the tickets that hold up a process or branch of the core; in one that is a branch's all
- * are of that branch. */
+/* The process or branch that a party of the core is, or whose place it is. */
+static uint32_t owner_of(const struct gdn__core *core, uint32_t party)
+{
+    bool place = core->graph.vertices[party].kind == GDN__VERTEX_PLACE;
+    return place ? core->graph.to[core->graph.first[party]] : party;
+}
+
+/* One of the tickets that hold it up; if it is a branch all are of that branch. */
 static uint32_t ticket_of(const struct gdn__core *core, uint32_t party)
 {
-    return core->graph.to[core->graph.first[party]];
+    return core->graph.to[core->graph.first[owner_of(core, party)]];
 }
 
 static uint32_t branch_of(const struct gdn__core *core, uint32_t party)
 {
-    bool branch = core->graph.vertices[party].kind == GDN__VERTEX_BRANCH;
+    bool branch = core->graph.vertices[owner_of(core, party)].kind == GDN__VERTEX_BRANCH;
     return branch ? gdn__core_wait(core, ticket_of(core, party))->branch_id : 0;
 }
 

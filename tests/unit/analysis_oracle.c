@@ -158,12 +158,24 @@ static void add_listed(struct oracle *o)
     }
 }
 
+static bool has_choice(const struct oracle *o, const struct oracle_ticket *t)
+{
+    if (!t->direct) return false;
+    const struct world_wait *wait = &o->world->waits[t->wait];
+    for (int i = 0; i < wait->need_count; i++) {
+        const struct world_need *need = &wait->needs[i];
+        if (need->kind == GDN_NEED_GROUP && need->at_least < need->children) return true;
+    }
+    return false;
+}
+
 /* ---- Places, in the order in which they see each other ---- */
 
-struct place {
+struct oracle_place {
     int process, issuer, channel, position; /* channel: the sender; NOWHERE: recorded. */
     uint64_t ticket;
     uint8_t mode, flags;
+    int option;                                 /* 1 + its ticket, if that has a choice; else 0. */
     struct oracle_blocker blockers[3 * THINGS]; /* Holds and places before it. */
     int blocker_count;
 };
@@ -171,11 +183,11 @@ struct place {
 struct line {
     struct world_hold holds[2 * THINGS]; /* And entries that may be granted unseen. */
     int hold_count;
-    struct place places[THINGS];
+    struct oracle_place places[THINGS];
     int place_count;
 };
 
-static void add_place(struct oracle *o, struct line *line, int resource, struct place place)
+static void add_place(struct oracle *o, struct line *line, int resource, struct oracle_place place)
 {
     const struct world *w = o->world;
     int home = w->home_of[resource];
@@ -195,6 +207,8 @@ static void add_place(struct oracle *o, struct line *line, int resource, struct 
     if (!lists && oracle_find(o, place.issuer, place.ticket) == NOWHERE) {
         add_ticket(o, place.process, place.issuer, place.ticket, NOWHERE, false);
     }
+    int ticket = oracle_find(o, place.issuer, place.ticket);
+    if (ticket != NOWHERE && has_choice(o, &o->tickets[ticket])) place.option = 1 + ticket;
     line->places[line->place_count++] = place;
 }
 
@@ -212,33 +226,31 @@ static void draw_line(struct oracle *o, int resource, struct line *line)
         const struct world_entry *e = &w->entries[i];
         if (e->resource != resource) continue;
         add_place(o, line, resource,
-                  (struct place){.process = e->process,
-                                 .issuer = e->issuer,
-                                 .channel = NOWHERE,
-                                 .position = NOWHERE,
-                                 .ticket = e->ticket,
-                                 .mode = e->mode});
+                  (struct oracle_place){.process = e->process,
+                                        .issuer = e->issuer,
+                                        .channel = NOWHERE,
+                                        .position = NOWHERE,
+                                        .ticket = e->ticket,
+                                        .mode = e->mode});
     }
     for (int i = 0; i < w->message_count; i++) {
         const struct world_message *m = &w->messages[i];
         if (m->verb != GDN_VERB_REQUEST || m->resource != resource || m->to != home) continue;
         add_place(o, line, resource,
-                  (struct place){.process = m->process,
-                                 .issuer = m->from,
-                                 .channel = m->from,
-                                 .position = i,
-                                 .ticket = m->ticket,
-                                 .mode = m->mode,
-                                 .flags = m->flags});
+                  (struct oracle_place){.process = m->process,
+                                        .issuer = m->from,
+                                        .channel = m->from,
+                                        .position = i,
+                                        .ticket = m->ticket,
+                                        .mode = m->mode,
+                                        .flags = m->flags});
     }
 }
 
 /* ---- Who blocks whom ---- */
 
-static void add_blocker(struct oracle *o, int ticket, struct oracle_blocker blocker)
+static void add_blocker(struct oracle_ticket *t, struct oracle_blocker blocker)
 {
-    if (ticket == NOWHERE) return;
-    struct oracle_ticket *t = &o->tickets[ticket];
     assert_true(t->blocker_count < BLOCKERS);
     t->blockers[t->blocker_count++] = blocker;
 }
@@ -251,7 +263,23 @@ static bool holds_in(const struct line *line, int process)
     return false;
 }
 
-static bool will_be_ahead(const struct line *line, const struct place *p)
+static int places_of(const struct line *line, int process)
+{
+    int count = 0;
+    for (int i = 0; i < line->place_count; i++) count += line->places[i].process == process;
+    return count;
+}
+
+/* Whether the entry @p e, of a ticket with a choice or not, counts for those of @p p's process.
+ * Where a process has several entries in one queue nothing is said of choices. */
+static bool counts_for(const struct world *w, const struct line *line, const struct oracle_place *e,
+                       const struct oracle_place *p)
+{
+    if (e->option == 0) return true;
+    return !incomplete(w) && places_of(line, e->process) == 1 && places_of(line, p->process) == 1;
+}
+
+static bool will_be_ahead(const struct line *line, const struct oracle_place *p)
 {
     return p->channel != NOWHERE &&
            ((p->flags & GDN_REQUEST_FRONT) != 0 || holds_in(line, p->process));
@@ -260,7 +288,7 @@ static bool will_be_ahead(const struct line *line, const struct place *p)
 static bool is_seen_by(const struct world *w, const struct line *line, int resource, int later,
                        int earlier)
 {
-    const struct place *l = &line->places[later], *e = &line->places[earlier];
+    const struct oracle_place *l = &line->places[later], *e = &line->places[earlier];
     if (w->unordered[resource] || earlier >= later) return false;
     if (l->channel == NOWHERE) return true;
     /* In flight: a conversion and a request for the front pass all that is queued. */
@@ -279,33 +307,35 @@ static uint16_t held_by(const struct line *line, int process)
 
 static void add_own_blockers(const struct world *w, struct line *line, int resource, int at)
 {
-    struct place *p = &line->places[at];
+    struct oracle_place *p = &line->places[at];
     for (int h = 0; h < line->hold_count; h++) {
         const struct world_hold *hold = &line->holds[h];
         if (hold->process == p->process || !gdn_modes_conflict(&w->modes, p->mode, hold->mode))
             continue;
         if (!is_certain_hold(w, hold)) continue;
         int branch = hold->brief ? branch_of(hold->issuer, hold->ticket) : NOWHERE;
-        p->blockers[p->blocker_count++] = (struct oracle_blocker){hold->process, branch, false};
+        p->blockers[p->blocker_count++] =
+            (struct oracle_blocker){.process = hold->process, .branch = branch};
     }
     for (int j = 0; j < at; j++) {
-        const struct place *e = &line->places[j];
+        const struct oracle_place *e = &line->places[j];
         if (e->process == p->process || !gdn_modes_conflict(&w->modes, p->mode, e->mode)) continue;
-        if (!is_seen_by(w, line, resource, at, j)) continue;
+        if (!is_seen_by(w, line, resource, at, j) || !counts_for(w, line, e, p)) continue;
         bool brief = (e->flags & GDN_REQUEST_BRIEF) != 0;
         int branch = brief ? branch_of(e->issuer, e->ticket) : NOWHERE;
         bool queued = e->blocker_count > 0;
-        p->blockers[p->blocker_count++] = (struct oracle_blocker){e->process, branch, queued};
+        p->blockers[p->blocker_count++] =
+            (struct oracle_blocker){e->process, branch, queued, e->option, resource};
     }
 }
 
 /* Once its process has been granted what it asks for in place @p e, what it asks for in @p p can be
  * granted at once. */
-static bool would_cover(const struct oracle *o, const struct line *line, const struct place *e,
-                        const struct place *p)
+static bool would_cover(const struct oracle *o, const struct line *line,
+                        const struct oracle_place *e, const struct oracle_place *p)
 {
     uint16_t modes = (uint16_t)(held_by(line, p->process) | 1u << e->mode);
-    bool awaited = oracle_find(o, e->issuer, e->ticket) != NOWHERE;
+    bool awaited = e->option == 0 && oracle_find(o, e->issuer, e->ticket) != NOWHERE;
     return e->process == p->process && (awaited || e->blocker_count == 0) &&
            gdn_modes_cover(&o->world->modes, modes, p->mode);
 }
@@ -315,10 +345,11 @@ static bool would_cover(const struct oracle *o, const struct line *line, const s
 static bool others_between(const struct world *w, const struct line *line, int resource, int after,
                            int at)
 {
-    const struct place *p = &line->places[at];
+    const struct oracle_place *p = &line->places[at];
     for (int j = after == NOWHERE ? 0 : after + 1; j < at; j++) {
-        const struct place *e = &line->places[j];
-        if (e->process != p->process && gdn_modes_conflict(&w->modes, p->mode, e->mode) &&
+        const struct oracle_place *e = &line->places[j];
+        if (e->process != p->process && e->option == 0 &&
+            gdn_modes_conflict(&w->modes, p->mode, e->mode) &&
             is_seen_by(w, line, resource, at, j)) {
             return true;
         }
@@ -327,22 +358,22 @@ static bool others_between(const struct world *w, const struct line *line, int r
 }
 
 /* The place whose grant covers that at @p at, where it cannot be served before. */
-static const struct place *covering(const struct oracle *o, const struct line *line, int resource,
-                                    int at)
+static const struct oracle_place *covering(const struct oracle *o, const struct line *line,
+                                           int resource, int at)
 {
     const struct world *w = o->world;
-    const struct place *p = &line->places[at];
+    const struct oracle_place *p = &line->places[at];
     if (w->unordered[resource] || will_be_ahead(line, p)) return NULL;
     if (!others_between(w, line, resource, NOWHERE, at)) return NULL;
     for (int j = at - 1; j >= 0; j--) {
-        const struct place *e = &line->places[j];
+        const struct oracle_place *e = &line->places[j];
         if (e->channel != NOWHERE && e->channel != p->channel) continue;
         bool alone = gdn_modes_cover(&w->modes, (uint16_t)(1u << e->mode), p->mode);
         if (!would_cover(o, line, e, p)) continue;
         if (!alone || others_between(w, line, resource, j, at)) return e;
     }
     for (int j = line->place_count - 1; j >= 0; j--) {
-        const struct place *e = &line->places[j];
+        const struct oracle_place *e = &line->places[j];
         if (will_be_ahead(line, e) && would_cover(o, line, e, p)) return e;
     }
     return NULL;
@@ -350,11 +381,11 @@ static const struct place *covering(const struct oracle *o, const struct line *l
 
 static void find_place_blockers(struct oracle *o, struct line *line, int resource, int at)
 {
-    struct place *p = &line->places[at];
+    struct oracle_place *p = &line->places[at];
     uint16_t held = held_by(line, p->process);
     p->blocker_count = 0;
     if (held != 0 && gdn_modes_cover(&o->world->modes, held, p->mode)) return;
-    const struct place *cover = covering(o, line, resource, at);
+    const struct oracle_place *cover = covering(o, line, resource, at);
     if (cover == NULL) {
         add_own_blockers(o->world, line, resource, at);
         return;
@@ -369,10 +400,13 @@ static void find_blockers(struct oracle *o, struct line *line, int resource)
         if (will_be_ahead(line, &line->places[i])) find_place_blockers(o, line, resource, i);
     }
     for (int i = 0; i < line->place_count; i++) {
-        struct place *p = &line->places[i];
+        struct oracle_place *p = &line->places[i];
         find_place_blockers(o, line, resource, i);
-        int ticket = oracle_find(o, p->issuer, p->ticket);
-        for (int b = 0; b < p->blocker_count; b++) add_blocker(o, ticket, p->blockers[b]);
+        int found = oracle_find(o, p->issuer, p->ticket);
+        struct oracle_ticket *t = found == NOWHERE ? NULL : &o->tickets[found];
+        if (t != NULL && t->direct) t->at[resource] = p;
+        if (t == NULL || t->direct) continue;
+        for (int b = 0; b < p->blocker_count; b++) add_blocker(t, p->blockers[b]);
     }
 }
 
@@ -410,12 +444,18 @@ static bool met_unwoken(const struct world *w, const struct world_need *need)
     return incomplete(w) || given_back(w, need->process, need->resource);
 }
 
-static bool met_by_mail(const struct world *w, const struct world_wait *wait, int index)
+static bool may_be_woken(const struct world *w, const struct world_wait *wait)
 {
-    const struct world_need *need = &wait->needs[index];
     for (int n = 0; n < NODES; n++) {
         if (n != wait->node && w->open[n][wait->node]) return true;
     }
+    return false;
+}
+
+static bool met_by_mail(const struct world *w, const struct world_wait *wait, int index)
+{
+    const struct world_need *need = &wait->needs[index];
+    if (may_be_woken(w, wait)) return true;
     if (met_unwoken(w, need)) return true;
     int earlier =
         0; /* Listings of that process before, not met otherwise: they take wakes first. */
@@ -427,10 +467,11 @@ static bool met_by_mail(const struct world *w, const struct world_wait *wait, in
     return earlier < wakes_for(w, wait, need->process);
 }
 
-/* ---- Satisfaction: free[p][b] says that p's branch b goes on ---- */
+/* ---- Satisfaction ---- */
 
 struct freedom {
-    bool branch[PROCESSES][BRANCHES];
+    bool branch[PROCESSES][BRANCHES]; /* That branch of the process goes on. */
+    bool left[THINGS * 2][RESOURCES]; /* The entry of a ticket with a choice has become needless. */
 };
 
 static bool goes_on(const struct freedom *f, int process, int branch)
@@ -448,18 +489,84 @@ static int branch_needed(const struct world_need *need)
     return need->branch == NOWHERE ? NOWHERE : branch_at(need->branch, need->branch_id);
 }
 
-/* Reads one need and its children; *index moves behind them. */
-static bool is_met(const struct world *w, const struct world_wait *wait, const struct freedom *f,
-                   int *index)
+/* What is known of one need, or of what is left of it without the ticket's entry at one resource.
+ */
+struct part {
+    bool met;
+    bool named;    /* The entry is among it. */
+    bool needless; /* Without the entry some group around it is met: it leaves its queue. */
+};
+
+/* Its process goes on, or it is an entry that has left its queue before. */
+static bool is_gone(const struct freedom *f, const struct oracle_blocker *blocker)
+{
+    if (goes_on(f, blocker->process, blocker->branch)) return true;
+    return blocker->option != 0 && f->left[blocker->option - 1][blocker->resource];
+}
+
+static bool is_granted(const struct freedom *f, const struct oracle_place *place)
+{
+    for (int i = 0; place != NULL && i < place->blocker_count; i++) {
+        if (!is_gone(f, &place->blockers[i])) return false;
+    }
+    return true;
+}
+
+/* Reads one need and its children; *index moves behind them. @p without: a resource; NOWHERE. */
+static struct part look_at(const struct oracle *o, const struct oracle_ticket *t,
+                           const struct freedom *f, int without, int *index)
 {
     int at = (*index)++;
+    const struct world_wait *wait = &o->world->waits[t->wait];
     const struct world_need *need = &wait->needs[at];
     if (need->kind == GDN_NEED_PROCESS) {
-        return met_by_mail(w, wait, at) || goes_on(f, need->process, branch_needed(need));
+        return (struct part){.met = met_by_mail(o->world, wait, at) ||
+                                    goes_on(f, need->process, branch_needed(need))};
     }
+    if (need->kind == GDN_NEED_RESOURCE) {
+        bool named = need->resource == without;
+        bool granted = may_be_woken(o->world, wait) || is_granted(f, t->at[need->resource]);
+        bool met = !named && granted;
+        return (struct part){.met = met, .named = named};
+    }
+    struct part part = {false};
     uint32_t met = 0;
-    for (uint32_t i = 0; i < need->children; i++) met += is_met(w, wait, f, index);
-    return met >= need->at_least || (incomplete(w) && need->at_least < need->children);
+    for (uint32_t i = 0; i < need->children; i++) {
+        struct part child = look_at(o, t, f, without, index);
+        met += child.met;
+        part.named |= child.named;
+        part.needless |= child.needless;
+    }
+    bool choice = need->at_least < need->children;
+    part.met = met >= need->at_least || (choice && incomplete(o->world));
+    part.needless |= part.named && choice && part.met;
+    return part;
+}
+
+static bool is_needless(const struct oracle *o, const struct oracle_ticket *t,
+                        const struct freedom *f, int resource)
+{
+    bool needless = false;
+    for (int index = 0; index < o->world->waits[t->wait].need_count;) {
+        needless |= look_at(o, t, f, resource, &index).needless;
+    }
+    return needless;
+}
+
+/* Which entries leave, given who goes on: as few as there are reasons for. */
+static void find_left(const struct oracle *o, struct freedom *f)
+{
+    memset(f->left, 0, sizeof f->left);
+    for (bool changed = true; changed;) {
+        changed = false;
+        for (int t = 0; t < o->ticket_count; t++) {
+            for (int r = 0; r < RESOURCES; r++) {
+                const struct oracle_ticket *ticket = &o->tickets[t];
+                if (ticket->at[r] == NULL || ticket->at[r]->option == 0 || f->left[t][r]) continue;
+                if (is_needless(o, ticket, f, r)) f->left[t][r] = changed = true;
+            }
+        }
+    }
 }
 
 static bool is_served(const struct oracle *o, int ticket, const struct freedom *f)
@@ -467,14 +574,13 @@ static bool is_served(const struct oracle *o, int ticket, const struct freedom *
     const struct oracle_ticket *t = &o->tickets[ticket];
     bool served = true;
     if (t->direct) {
-        const struct world_wait *wait = &o->world->waits[t->wait];
-        for (int index = 0; index < wait->need_count;) {
-            if (!is_met(o->world, wait, f, &index)) served = false;
+        for (int index = 0; index < o->world->waits[t->wait].need_count;) {
+            if (!look_at(o, t, f, NOWHERE, &index).met) served = false;
         }
         return served;
     }
     for (int i = 0; i < t->blocker_count; i++) {
-        if (!goes_on(f, t->blockers[i].process, t->blockers[i].branch)) served = false;
+        if (!is_gone(f, &t->blockers[i])) served = false;
     }
     return served;
 }
@@ -486,6 +592,7 @@ static void find_stuck(struct oracle *o)
     struct freedom f = {.branch = {{false}}};
     for (bool changed = true; changed;) {
         changed = false;
+        find_left(o, &f);
         for (int p = 0; p < PROCESSES; p++) {
             for (int b = 0; b < BRANCHES; b++) {
                 if (f.branch[p][b]) continue;
@@ -512,6 +619,7 @@ static void try_every_set(const struct oracle *o)
         for (int p = 0; p < PROCESSES; p++) {
             for (int b = 0; b < BRANCHES; b++) f.branch[p][b] = (set >> p & 1) == 0;
         }
+        find_left(o, &f);
         unsigned held_up = 0;
         for (int t = 0; t < o->ticket_count; t++) {
             if (!is_served(o, t, &f)) held_up |= 1u << o->tickets[t].process;
@@ -536,6 +644,7 @@ uint64_t oracle_served(const struct oracle *o, uint64_t tickets, unsigned gone)
             bool open = (served >> t & 1) == 0 && !removed;
             if (open) f.branch[o->tickets[t].process][o->tickets[t].branch] = false;
         }
+        find_left(o, &f);
         for (int t = 0; t < o->ticket_count; t++) {
             if ((served >> t & 1) != 0 || !is_served(o, t, &f)) continue;
             served |= UINT64_C(1) << t;
@@ -558,17 +667,6 @@ bool oracle_frees(const struct oracle *o, uint64_t tickets, unsigned gone)
 
 /* ---- Cores of all-of waits ---- */
 
-static bool has_choice(const struct oracle *o, const struct oracle_ticket *t)
-{
-    if (!t->direct) return false;
-    const struct world_wait *wait = &o->world->waits[t->wait];
-    for (int i = 0; i < wait->need_count; i++) {
-        const struct world_need *need = &wait->needs[i];
-        if (need->kind == GDN_NEED_GROUP && need->at_least < need->children) return true;
-    }
-    return false;
-}
-
 /* Direct needs of a ticket without a choice are blockers like others. */
 static void list_direct_blockers(struct oracle *o, int ticket)
 {
@@ -576,9 +674,16 @@ static void list_direct_blockers(struct oracle *o, int ticket)
     const struct world_wait *wait = &o->world->waits[t->wait];
     for (int i = 0; i < wait->need_count; i++) {
         const struct world_need *need = &wait->needs[i];
+        if (need->kind == GDN_NEED_RESOURCE && !may_be_woken(o->world, wait)) {
+            const struct oracle_place *place = t->at[need->resource];
+            for (int b = 0; place != NULL && b < place->blocker_count; b++) {
+                add_blocker(t, place->blockers[b]);
+            }
+        }
         if (need->kind != GDN_NEED_PROCESS || met_by_mail(o->world, wait, i)) continue;
-        struct oracle_blocker blocker = {need->process, branch_needed(need), need->queued};
-        add_blocker(o, ticket, blocker);
+        struct oracle_blocker blocker = {
+            .process = need->process, .branch = branch_needed(need), .queued = need->queued};
+        add_blocker(t, blocker);
     }
 }
 
@@ -627,6 +732,14 @@ static bool uses_branches(const struct world *w)
     return uses;
 }
 
+static bool waits_for_option(const struct oracle_ticket *t)
+{
+    for (int i = 0; i < t->blocker_count; i++) {
+        if (t->blockers[i].option != 0) return true;
+    }
+    return false;
+}
+
 void oracle_judge(struct oracle *o, const struct world *world)
 {
     static struct line lines[RESOURCES];
@@ -639,12 +752,9 @@ void oracle_judge(struct oracle *o, const struct world *world)
     if (!uses_branches(world)) try_every_set(o);
     o->all_of = true;
     for (int t = 0; t < o->ticket_count; t++) {
-        if (!o->tickets[t].direct) continue;
-        if (!has_choice(o, &o->tickets[t])) {
-            list_direct_blockers(o, t);
-        } else if (o->tickets[t].stuck) {
-            o->all_of = false;
-        }
+        struct oracle_ticket *ticket = &o->tickets[t];
+        if (ticket->direct && !has_choice(o, ticket)) list_direct_blockers(o, t);
+        if (ticket->stuck && (has_choice(o, ticket) || waits_for_option(ticket))) o->all_of = false;
     }
     if (o->all_of) find_cores(o);
 }

@@ -12,6 +12,8 @@
 struct oracle_blocker {
     int process, branch; /* branch: below BRANCHES; NOWHERE: the whole process. */
     bool queued;
+    int option;   /* 1 + the ticket with a choice whose entry that is; 0: it is none. */
+    int resource; /* Where that entry stands. */
 };
 
 struct oracle_ticket {
@@ -21,6 +23,8 @@ struct oracle_ticket {
     bool direct;
     struct oracle_blocker blockers[BLOCKERS]; /* Of a lock: all of them. */
     int blocker_count;
+    const struct oracle_place *at[RESOURCES]; /* Of a direct wait: its entries, until the next world
+                                                 is judged; NULL: no home knows it. */
     bool stuck;
     /* Over ticket numbers of the oracle, among the stuck, for all-of waits: */
     bool next[THINGS * 2]; /* It waits for a process or branch that needs that ticket. */

@@ -136,6 +136,28 @@ static void send_of(struct world *w, uint64_t *seed, unsigned kind, enum fate fa
         add_message(w, message);
 }
 
+/* What a ticket has at the home of a resource, and between there and its issuer. */
+static void make_request(struct world *w, uint64_t *seed, unsigned kind, enum fate fate,
+                         struct world_wait asked)
+{
+    if (is_held(fate) && w->hold_count < THINGS) {
+        w->holds[w->hold_count++] = (struct world_hold){
+            asked.resource, asked.process, asked.node, asked.ticket, asked.mode, chance(seed, 20)};
+    }
+    if (is_queued(fate) && w->entry_count < THINGS) {
+        w->entries[w->entry_count++] = (struct world_entry){asked.resource, asked.process,
+                                                            asked.node, asked.ticket, asked.mode};
+    }
+    struct world_message message = {.from = asked.node,
+                                    .to = w->home_of[asked.resource],
+                                    .process = asked.process,
+                                    .resource = asked.resource,
+                                    .by = NOWHERE,
+                                    .ticket = asked.ticket,
+                                    .mode = asked.mode};
+    send_of(w, seed, kind, fate, message);
+}
+
 static void make_lock_ticket(struct world *w, uint64_t *seed, unsigned kind)
 {
     enum fate fate = (enum fate)world_below(seed, FATE_COUNT);
@@ -145,36 +167,50 @@ static void make_lock_ticket(struct world *w, uint64_t *seed, unsigned kind)
     if (chance(seed, 50)) fate = chance(seed, 50) ? FATE_HELD : FATE_QUEUED;
     if (issuer == home && !is_held(fate)) fate = FATE_QUEUED;
     if (issuer == home && is_held(fate)) fate = FATE_HELD;
-    uint8_t mode = (uint8_t)world_below(seed, (int)w->modes.count);
-    uint64_t ticket = ++w->last_ticket[issuer];
-    if (is_held(fate)) {
-        w->holds[w->hold_count++] =
-            (struct world_hold){resource, process, issuer, ticket, mode, chance(seed, 20)};
-    }
-    if (is_queued(fate)) {
-        w->entries[w->entry_count++] =
-            (struct world_entry){resource, process, issuer, ticket, mode};
-    }
-    if (is_listed(fate)) {
-        w->waits[w->wait_count++] = (struct world_wait){.node = issuer,
-                                                        .process = process,
-                                                        .resource = resource,
-                                                        .ticket = ticket,
-                                                        .mode = mode};
-    }
-    struct world_message message = {.from = issuer,
-                                    .to = home,
-                                    .process = process,
-                                    .resource = resource,
-                                    .by = NOWHERE,
-                                    .ticket = ticket,
-                                    .mode = mode};
-    send_of(w, seed, kind, fate, message);
+    struct world_wait asked = {.node = issuer,
+                               .process = process,
+                               .resource = resource,
+                               .ticket = ++w->last_ticket[issuer],
+                               .mode = (uint8_t)world_below(seed, (int)w->modes.count)};
+    if (is_listed(fate)) w->waits[w->wait_count++] = asked;
+    make_request(w, seed, kind, fate, asked);
 }
 
-static void make_need(struct world *w, uint64_t *seed, struct world_wait *wait, bool any, int depth)
+static bool names_resource(const struct world_wait *wait, int resource)
 {
+    for (int i = 0; i < wait->need_count; i++) {
+        const struct world_need *need = &wait->needs[i];
+        if (need->kind == GDN_NEED_RESOURCE && need->resource == resource) return true;
+    }
+    return false;
+}
+
+/* For one that the wait does not name yet: queued for it, its request in flight, or held. */
+static bool make_resource_need(struct world *w, uint64_t *seed, unsigned kind,
+                               struct world_wait *wait)
+{
+    static const enum fate fates[] = {FATE_QUEUED, FATE_QUEUED, FATE_QUEUED, FATE_ASKED, FATE_HELD};
+    int resource = world_below(seed, RESOURCES);
+    if (names_resource(wait, resource) || !w->waits_listed[wait->node]) return false;
+    wait->needs[wait->need_count++] = (struct world_need){
+        .kind = GDN_NEED_RESOURCE, .process = NOWHERE, .resource = resource, .branch = NOWHERE};
+    enum fate fate = fates[world_below(seed, 5)];
+    if (fate == FATE_ASKED && wait->node == w->home_of[resource]) fate = FATE_QUEUED;
+    make_request(w, seed, kind, fate,
+                 (struct world_wait){.node = wait->node,
+                                     .process = wait->process,
+                                     .resource = resource,
+                                     .ticket = wait->ticket,
+                                     .mode = (uint8_t)world_below(seed, (int)w->modes.count)});
+    return true;
+}
+
+static void make_need(struct world *w, uint64_t *seed, unsigned kind, struct world_wait *wait,
+                      int depth)
+{
+    bool any = (kind & WORLD_CHOICES) != 0;
     if (wait->need_count == NEEDS) return;
+    if (chance(seed, 30) && make_resource_need(w, seed, kind, wait)) return;
     struct world_need *need = &wait->needs[wait->need_count++];
     int room = (NEEDS - wait->need_count) / 3;
     if (depth < 2 && room >= 2 && chance(seed, any ? 50 : 20)) {
@@ -183,7 +219,7 @@ static void make_need(struct world *w, uint64_t *seed, struct world_wait *wait, 
         *need = (struct world_need){
             .kind = GDN_NEED_GROUP, .at_least = (uint32_t)at_least, .children = (uint32_t)children};
         int before = wait->need_count;
-        for (int i = 0; i < children; i++) make_need(w, seed, wait, any, depth + 1);
+        for (int i = 0; i < children; i++) make_need(w, seed, kind, wait, depth + 1);
         assert_true(wait->need_count - before >= children);
         return;
     }
@@ -196,7 +232,7 @@ static void make_need(struct world *w, uint64_t *seed, struct world_wait *wait, 
     if (need->branch != NOWHERE) need->branch_id = (uint32_t)world_below(seed, 2);
 }
 
-static void make_direct_wait(struct world *w, uint64_t *seed, bool any)
+static void make_direct_wait(struct world *w, uint64_t *seed, unsigned kind)
 {
     struct world_wait *wait = &w->waits[w->wait_count++];
     int process = world_below(seed, PROCESSES);
@@ -204,7 +240,7 @@ static void make_direct_wait(struct world *w, uint64_t *seed, bool any)
     *wait = (struct world_wait){
         .node = node, .process = process, .resource = NOWHERE, .ticket = ++w->last_ticket[node]};
     int needs = 1 + world_below(seed, 2);
-    for (int i = 0; i < needs; i++) make_need(w, seed, wait, any, 0);
+    for (int i = 0; i < needs; i++) make_need(w, seed, kind, wait, 0);
     if (!chance(seed, 30)) return;
 
     const struct world_need *woken = &wait->needs[world_below(seed, wait->need_count)];
@@ -239,7 +275,7 @@ void world_make(struct world *w, uint64_t *seed, unsigned kind)
     int direct = any ? 40 : chance(seed, 50) ? 15 : 0;
     for (int i = 0; i < steps; i++) {
         if (chance(seed, direct)) {
-            make_direct_wait(w, seed, any);
+            make_direct_wait(w, seed, kind);
         } else if (chance(seed, 4)) {
             make_end(w, seed);
         } else {
@@ -340,12 +376,13 @@ static void emit_wait(struct emission *e, uint32_t node, const struct world_wait
     must(gdn_cut_add_wait(e->cut, node, &listed));
     for (int i = 0; i < wait->need_count; i++) {
         const struct world_need *need = &wait->needs[i];
-        bool leaf = need->kind == GDN_NEED_PROCESS;
+        bool leaf = need->kind == GDN_NEED_PROCESS, resource = need->kind == GDN_NEED_RESOURCE;
+        bool names = resource || (leaf && need->resource != NOWHERE);
         struct gdn_cut_need added = {
             .kind = need->kind,
             .process = leaf ? e->process[need->process] : GDN_NONE,
-            .resource = leaf && need->resource != NOWHERE ? e->resource[need->resource] : GDN_NONE,
-            .home = GDN_NONE,
+            .resource = names ? e->resource[need->resource] : GDN_NONE,
+            .home = resource ? e->party[e->world->home_of[need->resource]] : GDN_NONE,
             .branch = leaf && need->branch != NOWHERE ? e->party[need->branch] : GDN_NONE,
             .branch_id = need->branch_id,
             .at_least = need->at_least,

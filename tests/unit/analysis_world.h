@@ -29,7 +29,7 @@ struct world_entry {
 
 struct world_need {
     enum gdn_need_kind kind;
-    int process, resource, branch; /* NOWHERE: none. */
+    int process, resource, branch; /* NOWHERE: none. A need for a resource stands at its home. */
     uint32_t branch_id;            /* Of branch. */
     bool queued;
     uint32_t at_least, children;

@@ -3,6 +3,9 @@
  * (RULES 11, 12). */
 #include "analysis_fixture.h"
 
+#include "detector/analysis/optional.h"
+#include "detector/render/textbuf.h"
+
 /* T1 holds a and waits for b, T2 the other way round. */
 #define CROSSED                                                                                    \
     RESOURCE("a", HELD("T1"), ASKED("T2", "2")) ", " RESOURCE("b", HELD("T2"), ASKED("T1", "1"))
@@ -255,6 +258,87 @@ static void an_entry_of_any_of_leaves_the_queue_with_another_alternative(void **
                         "T1 T3");
 }
 
+/* T1 needs a or b. T3 is not in T2's way at a, it only stands behind T1 there; T2 waits for T3. */
+#define OR_B_HELD_BY(b)                                                                            \
+    CUT(FULL(                                                                                      \
+        "n1",                                                                                      \
+        RESOURCE("a", SHARED("T2"), ASKED("T1", "1") ", " ASKED_SHARED("T3", "3")) ", " RESOURCE(  \
+            "b", HELD(b), ASKED("T1", "1")) ", " RESOURCE("c", HELD("T3"), ASKED("T2", "2")),      \
+        NEEDS("T1", "1", "{'any': [{'resource': 'a'}, {'resource': 'b'}]}") ", " WAITS(            \
+            "T2", "2", "c", "n1") ", " WAITS("T3", "3", "a", "n1"),                                \
+        ""))
+
+static void an_entry_of_any_of_stays_in_the_queue_with_all_others_closed(void **state)
+{
+    (void)state;
+    assert_string_equal(deadlocks_in(OR_B_HELD_BY("T9")), "");
+    struct judged j = judge(OR_B_HELD_BY("T3"));
+    assert_string_equal(members_of(j, only(j)), "T1 T2 T3");
+    assert_int_equal(only(j)->model, GDN_MODEL_MIXED);
+    assert_string_equal(witness_of(j, only(j)), "T1 -a> T2, T1 -b> T3, T2 -c> T3 -a+> T1");
+    assert_int_equal(only(j)->victim_count, 1); /* Without any one of them the others go on. */
+    forget(j);
+}
+
+/* More alternatives than are drawn one by one: the entry itself then counts among the others. */
+static void a_choice_of_many_is_closed_by_queue_order_too(void **state)
+{
+    (void)state;
+    static const char begin[] =
+        "{'format': 'gordian-cut/1', 'nodes': [{'node': 'n1', 'resources': ["           //
+        RESOURCE("a", SHARED("T2"), ASKED("T1", "1") ", " ASKED_SHARED("T3", "3")) ", " //
+        RESOURCE("c", HELD("T3"), ASKED("T2", "2")) "], 'waits': ["                     //
+        WAITS("T2", "2", "c", "n1") ", " WAITS(
+            "T3", "3", "a",
+            "n1") ", " //
+                  "{'process': 'T1', 'ticket': '1', 'needs': {'any': [{'resource': 'a'}";
+    for (int open = 0; open < 2; open++) {
+        struct gdn__textbuf out = {0};
+        gdn__textbuf_add(&out, begin);
+        for (int i = 0; i < GDN__SIBLINGS_MAX; i++) gdn__textbuf_add(&out, ", 'T3'");
+        gdn__textbuf_add(&out, open ? ", 'T9']}}]}]}" : "]}}]}]}");
+        assert_false(out.failed);
+        assert_string_equal(deadlocks_in(out.text), open ? "" : "T1 T2 T3");
+        gdn__textbuf_fini(&out);
+    }
+}
+
+/* A is granted to T1 in the end, as b is closed; then T3 waits for T1, and T1 for T3 at d. */
+static void an_entry_of_any_of_lasts_until_its_process_goes_on(void **state)
+{
+    (void)state;
+    assert_string_equal(
+        deadlocks_in(CUT(
+            FULL("n1",
+                 RESOURCE("a", SHARED("T9"),
+                          ASKED("T1", "1") ", " ASKED_SHARED(
+                              "T3", "3")) ", " RESOURCE("b", HELD("T3"),
+                                                        ASKED("T1",
+                                                              "1")) ", " RESOURCE("d", HELD("T3"),
+                                                                                  ASKED("T1", "4")),
+                 NEEDS("T1", "1", "{'any': [{'resource': 'a'}, {'resource': 'b'}]}") ", " WAITS(
+                     "T1", "4", "d", "n1") ", " WAITS("T3", "3", "a", "n1"),
+                 ""))),
+        "T1 T3");
+}
+
+/* T1 has two entries at a. Once either is granted, T1 may share a; those between them cannot hold
+ * it up, whatever else is closed. */
+static void two_entries_of_one_process_make_no_phantom_of_a_choice(void **state)
+{
+    (void)state;
+    assert_string_equal(
+        deadlocks_in(
+            CUT(FULL("n1",
+                     RESOURCE("a", SHARED("T9"),
+                              ASKED("T1", "1") ", " ASKED("T3", "3") ", " ASKED_SHARED(
+                                  "T1", "4")) ", " RESOURCE("b", HELD("T3"), ASKED("T1", "1")),
+                     NEEDS("T1", "1", "{'any': [{'resource': 'a'}, {'resource': 'b'}]}") ", " WAITS(
+                         "T1", "4", "a", "n1") ", " WAITS("T3", "3", "a", "n1"),
+                     ""))),
+        "");
+}
+
 static void any_of_is_stuck_only_with_every_way_closed(void **state)
 {
     (void)state;
@@ -343,6 +427,10 @@ int main(void)
         cmocka_unit_test(who_stands_between_two_members_is_no_victim),
         cmocka_unit_test(one_ticket_may_need_several_resources),
         cmocka_unit_test(an_entry_of_any_of_leaves_the_queue_with_another_alternative),
+        cmocka_unit_test(an_entry_of_any_of_stays_in_the_queue_with_all_others_closed),
+        cmocka_unit_test(a_choice_of_many_is_closed_by_queue_order_too),
+        cmocka_unit_test(an_entry_of_any_of_lasts_until_its_process_goes_on),
+        cmocka_unit_test(two_entries_of_one_process_make_no_phantom_of_a_choice),
         cmocka_unit_test(any_of_is_stuck_only_with_every_way_closed),
         cmocka_unit_test(at_least_two_of_three_is_stuck_with_two_closed),
         cmocka_unit_test(only_the_irreducible_part_of_a_component_is_a_core),

@@ -240,7 +240,7 @@ static void wait_for_served(struct oracle *o, int passed, int served)
     if (p->resource != s->resource || !clash) return;
     struct oracle_ticket *ticket = &o->tickets[passed];
     ticket->blockers[ticket->blocker_count++] =
-        (struct oracle_blocker){o->tickets[served].process, NOWHERE, false};
+        (struct oracle_blocker){.process = o->tickets[served].process, .branch = NOWHERE};
 }
 
 static void check_order(const gdn_verdict *verdict, const struct gdn_deadlock *deadlock)

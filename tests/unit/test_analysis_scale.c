@@ -327,18 +327,18 @@ static void compare_queue(uint64_t seed)
 
     struct gdn__fold fold;
     struct gdn__graph graph;
-    struct gdn__blockers blockers[QUEUE_MAX];
+    struct gdn__drawn_place places[QUEUE_MAX];
     uint32_t vertex;
     gdn__graph_init(&graph, &cut->allocator);
     must(gdn__fold_init(&fold, cut));
     for (uint32_t p = 0; p < cut->process_count; p++) {
         must(gdn__graph_add(&graph, GDN__VERTEX_PROCESS, p, GDN__NEED_ALL, &vertex));
     }
-    must(gdn__queue_build(&fold, &graph, blockers));
+    must(gdn__queue_build(&fold, &graph, places));
     must(gdn__graph_finish(&graph));
     for (int i = holds; i < count; i++) {
         uint64_t expected = blockers_by_definition(cut, line, i), found = 0;
-        const struct gdn__blockers *drawn = &blockers[i - holds];
+        const struct gdn__blockers *drawn = &places[i - holds].blockers;
         if (drawn->to != GDN_NONE) follow(&graph, drawn->to, drawn->info, &found);
         if (found != expected) {
             fail_msg("entry %d; replay: GDN_SEED=%" PRIu64 " GDN_RUNS=1 test_analysis_scale", i,

@@ -451,6 +451,26 @@ static void queue_order_alone_can_close_it(void **state)
     expect_members(none, "");
 }
 
+/* As before, but D would have b instead: it leaves the queue when it gets that. */
+#define CHOICE_OF_D(holder_of_b)                                                                   \
+    "{'format': 'gordian-cut/1', 'nodes': [{'node': 'n1', 'resources': ["                          \
+    "{'resource': 'p', 'capacity': 3, 'holders': [{'process': 'A', 'units': 2}], 'queue': ["       \
+    "{'process': 'D', 'units': 3, 'ticket': '4'}, {'process': 'E', 'units': 1, 'ticket': '5'}]}, " \
+    "{'resource': 'r', 'holders': [{'process': 'E'}], 'queue': [{'process': 'A', 'ticket': '1'}]}" \
+    ", {'resource': 'b', 'holders': [{'process': '" holder_of_b "'}], 'queue': ["                  \
+    "{'process': 'D', 'ticket': '4'}]}], 'waits': ["                                               \
+    "{'process': 'A', 'ticket': '1', 'resource': 'r'}, "                                           \
+    "{'process': 'E', 'ticket': '5', 'resource': 'p'}, "                                           \
+    "{'process': 'D', 'ticket': '4', 'needs': {'any': [{'resource': 'p'}, {'resource': "           \
+    "'b'}]}}]}]}"
+
+static void entry_of_a_choice_leaves_a_pool_with_the_other_alternative(void **state)
+{
+    (void)state;
+    expect_members(CHOICE_OF_D("F"), "");
+    expect_members(CHOICE_OF_D("E"), "A D E");
+}
+
 static void whole_pool_is_a_lock(void **state)
 {
     (void)state;
@@ -587,6 +607,7 @@ int main(void)
         cmocka_unit_test(asking_for_more_than_the_others_have_is_a_deadlock_of_one),
         cmocka_unit_test(units_count_with_their_weight),
         cmocka_unit_test(queue_order_alone_can_close_it),
+        cmocka_unit_test(entry_of_a_choice_leaves_a_pool_with_the_other_alternative),
         cmocka_unit_test(whole_pool_is_a_lock),
         cmocka_unit_test(need_of_a_pool_counts_in_its_formula),
         cmocka_unit_test(release_of_units_in_flight_counts),
