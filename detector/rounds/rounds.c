@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "detector/rounds/rounds.h"
 
+#include "src/core/contents.h"
 #include "src/core/mem.h"
 #include "src/core/merge.h"
-#include "src/core/contents.h"
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
