@@ -76,8 +76,7 @@ static void close_array(struct save *save)
 /* True when reading @p name back gives that very id. */
 static bool names_id(const char *name, gdn_id id)
 {
-    return name != NULL && gdn_name_is_valid(name) && gdn__text_is_utf8(name) &&
-           gdn_id_equal(gdn_id_from_name(name), id);
+    return name != NULL && gdn_name_is_valid(name) && gdn_id_equal(gdn_id_from_name(name), id);
 }
 
 /* By what the document calls it: name, else label, else 32 digits. */
@@ -94,48 +93,18 @@ static void put_process(struct save *save, const char *key, uint32_t index)
     put_string(save, key, reference(process->name, process->label, process->id.id, digits));
 }
 
-/* A label may hold what a name in a document may not; the same length or less comes out. */
-static void put_label(struct save *save, const char *key, const char *label)
-{
-    char clean[GDN_NAME_MAX + 1];
-    size_t length = 0;
-    while (*label != '\0') {
-        uint32_t code;
-        size_t bytes;
-        bool valid = gdn__next_code(label, &code, &bytes) && code >= 0x20 && code != 0x7f;
-        if (length + bytes > GDN_NAME_MAX) break;
-        if (valid) {
-            memcpy(clean + length, label, bytes);
-        } else {
-            clean[length] = '?';
-        }
-        length += bytes;
-        label += bytes;
-    }
-    clean[length] = '\0';
-    if (length > 0) put_string(save, key, clean);
-}
-
 static void put_resource(struct save *save, uint32_t index)
 {
     const struct gdn_cut_resource *resource = &save->cut->resources[index];
     char digits[GDN_ID_TEXT_BYTES];
     const char *text = reference(resource->name, resource->label, resource->id.id, digits);
     put_string(save, "resource", text);
-    if (text == digits && resource->label != NULL) put_label(save, "x-label", resource->label);
-}
-
-/* A node whose name is not UTF-8 goes by its id, which is a name of the same node. */
-static void put_node_name(struct save *save, const char *key, const char *name)
-{
-    char digits[GDN_ID_TEXT_BYTES];
-    bool plain = gdn__text_is_utf8(name);
-    put_string(save, key, plain ? name : gdn_id_format(gdn_id_from_name(name), digits));
+    if (text == digits && resource->label != NULL) put_string(save, "x-label", resource->label);
 }
 
 static void put_party(struct save *save, const char *key, uint32_t party)
 {
-    put_node_name(save, key, save->cut->parties[party].name);
+    put_string(save, key, save->cut->parties[party].name);
 }
 
 static void put_incarnation(struct save *save, uint32_t party)
@@ -165,7 +134,7 @@ static void put_round(struct save *save)
     if (!cut->has_round) return;
     gdn__jsonout_key(&save->json, "round");
     gdn__jsonout_open_flat(&save->json, '{');
-    put_node_name(save, "initiator", cut->initiator);
+    put_string(save, "initiator", cut->initiator);
     put_big(save, "incarnation", cut->round.incarnation);
     put_big(save, "number", cut->round.number);
     put_string(save, "scope", cut->scope == GDN_SCOPE_FULL ? "full" : "waits");
@@ -179,11 +148,7 @@ static void put_missing(struct save *save)
     gdn__jsonout_key(&save->json, "missing");
     gdn__jsonout_open_flat(&save->json, '[');
     for (size_t i = 0; i < save->cut->missing_count; i++) {
-        const char *name = save->cut->missing[i];
-        char digits[GDN_ID_TEXT_BYTES];
-        bool plain = gdn__text_is_utf8(name);
-        gdn__jsonout_string(&save->json,
-                            plain ? name : gdn_id_format(gdn_id_from_name(name), digits));
+        gdn__jsonout_string(&save->json, save->cut->missing[i]);
     }
     close_array(save);
 }
@@ -221,7 +186,7 @@ static void put_described(struct save *save, uint32_t index)
     if (!labelled && !process->described) return;
     gdn__jsonout_open_flat(&save->json, '{');
     put_string(save, "process", text);
-    if (labelled) put_label(save, "label", process->label);
+    if (labelled) put_string(save, "label", process->label);
     if (process->described) {
         put_when(save, process->started_us);
         put_work(save, process->work);

@@ -83,7 +83,8 @@ static enum gdn_err check_options(const struct gdn_detector_options *options, ch
 {
     if (!gdn_name_is_valid(options->name)) {
         return gdn__explain(GDN_ERR_NAME, why, why_bytes,
-                            "the detector's name must have 1 to %d bytes and no control character",
+                            "the detector's name must have 1 to %d bytes of UTF-8 and no control "
+                            "character",
                             GDN_NAME_MAX);
     }
     if (options->bind == NULL) {

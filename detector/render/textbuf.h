@@ -6,6 +6,7 @@
 #ifndef GDN_RENDER_TEXTBUF_H
 #define GDN_RENDER_TEXTBUF_H
 
+#include "src/core/utf8.h"
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -36,14 +37,7 @@ void gdn__textbuf_add_code(struct gdn__textbuf *buffer, uint32_t code);
  * seen become \u{HHHH}. */
 void gdn__textbuf_add_shown(struct gdn__textbuf *buffer, const char *text);
 
-/* The next code point of @p text (not at its end) and its length in bytes. False when the bytes
- * there are not UTF-8; then *code is the first byte and *bytes is 1. */
-bool gdn__next_code(const char *text, uint32_t *code, size_t *bytes);
-
 /* True for a code point that must not reach a terminal as it is. */
 bool gdn__code_is_hidden(uint32_t code);
-
-/* True when all of @p text is UTF-8. */
-bool gdn__text_is_utf8(const char *text);
 
 #endif

@@ -110,7 +110,7 @@ static bool add_expected(struct options *options, char *list, int *status)
     for (char *name = strsep(&rest, ","); name != NULL; name = strsep(&rest, ",")) {
         if (!gdn_name_is_valid(name)) {
             *status = complain("expect", list,
-                               "a node's name has 1 to 255 bytes and no control "
+                               "a node's name has 1 to 255 bytes of UTF-8 and no control "
                                "character");
             return false;
         }
@@ -136,7 +136,7 @@ static bool read_name(struct options *options, const char *text, int *status)
 {
     options->name = text;
     if (gdn_name_is_valid(text)) return true;
-    *status = complain("name", text, "1 to 255 bytes and no control character are wanted");
+    *status = complain("name", text, "1 to 255 bytes of UTF-8 and no control character are wanted");
     return false;
 }
 

@@ -42,7 +42,7 @@ extern "C" {
     X(ERR_NOT_HELD, "that process holds nothing there")                                            \
     X(ERR_NOT_GRANTABLE, "that request cannot be granted now")                                     \
     X(ERR_EMPTY, "nothing is there")                                                               \
-    X(ERR_NAME, "a name is empty, too long, or holds a control character")                         \
+    X(ERR_NAME, "a name is empty, too long, not UTF-8, or holds a control character")              \
     X(ERR_ID, "an id is 16 zero bytes: nobody has set it")                                         \
     X(ERR_FORMAT, "the bytes are not in Gordian's format")                                         \
     X(ERR_VERSION, "the bytes are of a version this build does not know")                          \

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <gordian/id.h>
 
+#include "src/core/utf8.h"
 #include <string.h>
 
 #define ID_BYTES   16
@@ -142,9 +143,13 @@ bool gdn_name_is_valid(const char *name)
 {
     if (name == NULL || name[0] == '\0') return false;
     size_t length = 0;
-    for (; name[length] != '\0'; length++) {
-        unsigned char c = (unsigned char)name[length];
-        if (c < 0x20 || c == 0x7f || length == GDN_NAME_MAX) return false;
+    while (name[length] != '\0') {
+        uint32_t code;
+        size_t bytes;
+        if (!gdn__next_code(name + length, &code, &bytes)) return false;
+        if (code < 0x20 || code == 0x7f) return false;
+        length += bytes;
+        if (length > GDN_NAME_MAX) return false;
     }
     return true;
 }

@@ -2,6 +2,7 @@
 /* Carries out what the participant asks: record the ledger, send markers, report. */
 #include "src/core/mem.h"
 #include "src/core/site.h"
+#include "src/core/utf8.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -113,8 +114,9 @@ static void fail(gdn_site *site, const struct gdn_participant_action *action)
     char reason[GDN_NAME_MAX + 1];
     const char *peer =
         action->channel == 0 ? NULL : gdn__mesh_peer(site->mesh, action->channel)->name;
-    (void)snprintf(reason, sizeof reason, "%.150s%s%.90s", action->reason,
-                   peer == NULL ? "" : ": channel with ", peer == NULL ? "" : peer);
+    int shown = peer == NULL ? 0 : (int)gdn__text_cut(peer, 90); /* A whole text, too. */
+    (void)snprintf(reason, sizeof reason, "%.150s%s%.*s", action->reason,
+                   peer == NULL ? "" : ": channel with ", shown, peer == NULL ? "" : peer);
     gdn__site_say(site, "!round %llu abandoned: %s", (unsigned long long)action->round.number,
                   reason);
     say_failed(site, action->round, reason);

@@ -113,7 +113,8 @@ static enum gdn_err check_options(const struct gdn_node_options *options, char *
 {
     if (!gdn_name_is_valid(options->name)) {
         return gdn__explain(GDN_ERR_NAME, why, why_bytes,
-                            "the node's name must have 1 to %d bytes and no control character",
+                            "the node's name must have 1 to %d bytes of UTF-8 and no control "
+                            "character",
                             GDN_NAME_MAX);
     }
     if (options->bind == NULL || !gdn_name_is_valid(options->bind)) {

@@ -14,8 +14,9 @@
 #include "tests/support/faulty.h"
 #include <stdio.h>
 
-#define ROUNDS_KEPT 64
-#define TEXT_MAX    65536
+#define ROUNDS_KEPT      64
+#define TEXT_MAX         65536
+#define WORLD_NAME_BYTES 136
 
 struct frame {
     struct frame *next;
@@ -37,7 +38,7 @@ struct answers {
 /* A node or a detector. */
 struct place {
     bool used;
-    char name[16];
+    char name[WORLD_NAME_BYTES];
     struct faulty memory;
     gdn_site *site;  /* A node ... */
     gdn__mesh *mesh; /* ... or a detector, or a mute node; borrowed if it has a watch. */
@@ -49,7 +50,7 @@ struct place {
     int outcome;
     size_t suspicions;
     int64_t deadline_us;
-    char links[WORLD_PLACES_MAX][16]; /* Link number to the name of a place. */
+    char links[WORLD_PLACES_MAX][WORLD_NAME_BYTES]; /* Link number to the name of a place. */
 };
 
 struct world {

@@ -186,6 +186,30 @@ static void a_round_across_a_loss_fails_by_name(void **state)
     expect_complete_round(world);
 }
 
+/* The reason has room for a part of the peer's name: one that ends in the middle of a letter would
+ * be no text, and the detector would give up whoever said it. */
+static void the_reason_holds_whole_letters_of_a_long_name(void **state)
+{
+    char name[2 * 60 + 1] = "";
+    (void)state;
+    for (int i = 0; i < 60; i++) strcat(name, i == 0 ? "n" : "\xc3\xa9");
+    struct world *world = world_new();
+    world_add_node(world, "A", &(struct world_options){.silence_ms = SILENCE_MS});
+    world_add_node(world, name, &(struct world_options){.silence_ms = SILENCE_MS});
+    world_add_detector(world, "D1");
+    world_connect_all(world);
+    world_hold(world, "A", name);
+    world_hold(world, name, "A");
+    world_hold(world, name, "D1"); /* A's reason is the one to be heard. */
+    uint64_t round = world_start(world, "D1");
+    world_pass_ms(world, SILENCE_MS + 100);
+    const char *failure = world_failure(world, "D1", round);
+    const char *shown = strstr(failure, "channel with n");
+    assert_non_null(shown);
+    assert_int_equal(strlen(shown), strlen("channel with n") + 88);
+    world_free(world);
+}
+
 /* Late words of two dead lives of a detector reach A, one after the other, and A believes either
  * for a while. When it has given both up it dials the living one. */
 static void late_words_of_dead_detectors_do_not_keep_the_living_one_away(void **state)
@@ -245,6 +269,7 @@ int main(void)
         STORY_OF_TWO(who_comes_back_has_lost_its_locks_on_both_sides),
         STORY_OF_TWO(what_was_on_its_way_stays_lost),
         STORY_OF_TWO(a_round_across_a_loss_fails_by_name),
+        cmocka_unit_test(the_reason_holds_whole_letters_of_a_long_name),
         cmocka_unit_test(late_words_of_dead_detectors_do_not_keep_the_living_one_away),
         cmocka_unit_test(a_window_in_bytes_is_the_receivers_room),
     };

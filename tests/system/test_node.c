@@ -496,6 +496,7 @@ static void bad_options_are_refused_with_one_line(void **state)
     const struct bad_options cases[] = {
         {{.name = "", .bind = "tcp://127.0.0.1:*"}, GDN_ERR_NAME, "name"},
         {{.name = "a\n", .bind = "tcp://127.0.0.1:*"}, GDN_ERR_NAME, "name"},
+        {{.name = "caf\xe9", .bind = "tcp://127.0.0.1:*"}, GDN_ERR_NAME, "UTF-8"},
         {{.name = "a"}, GDN_ERR_ADDRESS, "bind"},
         {{.name = "a", .bind = "tcp://0.0.0.0:*"}, GDN_ERR_ADDRESS, "loopback"},
         {{.name = "a", .bind = "carrier-pigeon://x"}, GDN_ERR_ADDRESS, "endpoint"},
