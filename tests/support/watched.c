@@ -42,14 +42,15 @@ static pid_t start_in(const struct watched *watched, const char *program, const 
                       const char *out, const char *err)
 {
     char path[PROGRAM_PATH_BYTES], out_path[PROGRAM_PATH_BYTES], err_path[PROGRAM_PATH_BYTES];
-    char copy[1024], *argv[ARGUMENTS_MAX + 1] = {program_path(path, program)};
-    assert_true((size_t)snprintf(copy, sizeof copy, "%s", words) < sizeof copy);
+    char *copy = strdup(words), *argv[ARGUMENTS_MAX + 1] = {program_path(path, program)};
+    assert_non_null(copy);
     read_words(copy, argv);
     /* An earlier run's words are no news. */
     if (out[0] != '/') (void)unlink(watched_path(watched, out, out_path));
     (void)unlink(watched_path(watched, err, err_path));
     pid_t pid = program_start(argv, watched_path(watched, out, out_path),
                               watched_path(watched, err, err_path));
+    free(copy);
     assert_true(pid > 0);
     return pid;
 }

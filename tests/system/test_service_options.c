@@ -12,6 +12,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#define EXPECTED_MAX 4096
+#define WORDS_BYTES  32768
+
 /* ---- Options ---- */
 
 /* Each of these, accepted by mistake, would watch the wrong thing all night. */
@@ -39,6 +42,21 @@ static void a_bad_value_is_bad_configuration(void **state)
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         watched_expect_refused(watched, "gordiand", bad[i].words, 78, bad[i].why);
     }
+}
+
+/* n1 to n4096 may be expected; one more, and it would be one that nobody misses. */
+static void so_many_nodes_may_be_expected_and_no_more(void **state)
+{
+    static char words[WORDS_BYTES];
+    struct watched *watched = *state;
+    size_t length = (size_t)snprintf(words, sizeof words, "--expect n1");
+    for (int i = 2; i <= EXPECTED_MAX; i++) {
+        length += (size_t)snprintf(words + length, sizeof words - length, ",n%d", i);
+    }
+    (void)snprintf(words + length, sizeof words - length, " --resolve eldest");
+    watched_expect_refused(watched, "gordiand", words, 78, "--resolve eldest: no such policy");
+    (void)snprintf(words + length, sizeof words - length, " --expect one-more");
+    watched_expect_refused(watched, "gordiand", words, 78, "--expect one-more: too many nodes");
 }
 
 static void what_is_no_option_is_wrong_usage(void **state)
@@ -108,8 +126,11 @@ int main(void)
 {
 #define RUN(test) cmocka_unit_test_setup_teardown(test, watched_setup, watched_teardown)
     const struct CMUnitTest tests[] = {
-        RUN(a_bad_value_is_bad_configuration),           RUN(what_is_no_option_is_wrong_usage),
-        RUN(help_and_version_are_asked_for_on_stdout),   RUN(a_place_that_is_taken_cannot_be_bound),
+        RUN(so_many_nodes_may_be_expected_and_no_more),
+        RUN(a_bad_value_is_bad_configuration),
+        RUN(what_is_no_option_is_wrong_usage),
+        RUN(help_and_version_are_asked_for_on_stdout),
+        RUN(a_place_that_is_taken_cannot_be_bound),
         RUN(a_path_that_is_served_stays_with_its_owner),
     };
     return !!cmocka_run_group_tests(tests, NULL, NULL);
