@@ -71,11 +71,20 @@ static enum gdn_err read_all(int fd, struct bytes *bytes)
     return err;
 }
 
+/* What says how long it is need not be read to be refused. */
+static bool says_too_long(int fd)
+{
+    struct stat status;
+    return fstat(fd, &status) == 0 && S_ISREG(status.st_mode) &&
+           status.st_size > (off_t)GDN_CUT_BYTES_MAX;
+}
+
 static enum gdn_err read_file(const char *path, struct bytes *bytes, char *why, size_t why_bytes)
 {
     bool standard_input = strcmp(path, "-") == 0;
     int fd = standard_input ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
-    enum gdn_err err = fd < 0 ? GDN_ERR_SYSTEM : read_all(fd, bytes);
+    enum gdn_err err = fd < 0 ? GDN_ERR_SYSTEM : GDN_OK;
+    if (err == GDN_OK) err = says_too_long(fd) ? GDN_ERR_LIMIT : read_all(fd, bytes);
     int failure = errno;
     if (fd >= 0 && !standard_input) (void)close(fd);
     if (err == GDN_ERR_SYSTEM) {

@@ -54,6 +54,8 @@ struct gdn_node_options {
                                         the smaller of this node's and the peer's counts. */
     size_t payload_max;            /**< Bytes of one payload; 0: 1 MiB. */
     size_t recording_max;          /**< Bytes of messages one round may record; 0: 64 MiB. */
+    size_t report_max;             /**< Bytes of what a round reports of this node; then that round
+                                        fails by name. 0: 1 GiB less 4 KiB, which is the most. */
     size_t tickets_max;            /**< Live tickets; 0: 4 Mi. */
     size_t items_max;              /**< Items that nobody has taken, before own requests and direct
                                         waits, which would bring more, get GDN_ERR_FULL; 0: 1 Mi. */

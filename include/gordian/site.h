@@ -174,7 +174,7 @@ struct gdn_site_options {
     uint64_t incarnation; /**< Random; never 0. */
     const struct gdn_modes *modes;
     uint32_t patience_ms, silence_ms, window; /**< As in struct gdn_node_options. */
-    size_t window_bytes, payload_max, recording_max, tickets_max, items_max;
+    size_t window_bytes, payload_max, recording_max, report_max, tickets_max, items_max;
     const struct gdn_allocator *allocator;
 };
 

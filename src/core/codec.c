@@ -216,7 +216,7 @@ static void get_missing(struct gdn__decoder *decoder)
 
 /* ---- The whole ---- */
 
-enum gdn_err gdn_cut_encode(const gdn_cut *cut, uint8_t **bytes, size_t *length)
+enum gdn_err gdn__cut_encode(const gdn_cut *cut, size_t most, uint8_t **bytes, size_t *length)
 {
     struct gdn__buffer out;
     gdn__buffer_init(&out, &cut->allocator);
@@ -228,7 +228,7 @@ enum gdn_err gdn_cut_encode(const gdn_cut *cut, uint8_t **bytes, size_t *length)
     gdn__put_u32(&out, (uint32_t)cut->node_count);
     for (size_t i = 0; i < cut->node_count; i++) gdn__put_node(&out, &cut->nodes[i]);
     gdn__put_u64(&out, gdn__checksum(out.bytes, out.failed ? 0 : out.length));
-    if (out.failed || out.length > GDN_CUT_BYTES_MAX) {
+    if (out.failed || out.length > most) {
         enum gdn_err err = out.failed ? GDN_ERR_MEMORY : GDN_ERR_LIMIT;
         gdn__buffer_fini(&out);
         return err;
@@ -236,6 +236,11 @@ enum gdn_err gdn_cut_encode(const gdn_cut *cut, uint8_t **bytes, size_t *length)
     *bytes = out.bytes;
     *length = out.length;
     return GDN_OK;
+}
+
+enum gdn_err gdn_cut_encode(const gdn_cut *cut, uint8_t **bytes, size_t *length)
+{
+    return gdn__cut_encode(cut, GDN_CUT_BYTES_MAX, bytes, length);
 }
 
 /* Magic, version and checksum; leaves the reader at the body. */

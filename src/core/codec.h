@@ -25,6 +25,10 @@ void gdn__decoder_check(struct gdn__decoder *decoder, enum gdn_err err);
 /* A byte of flags, none of them beyond @p known. */
 uint8_t gdn__get_flags(struct gdn__decoder *decoder, uint8_t known);
 
+/* gdn_cut_encode() into at most @p most bytes; else GDN_ERR_LIMIT. */
+GDN_MUST_USE enum gdn_err gdn__cut_encode(const gdn_cut *cut, size_t most, uint8_t **bytes,
+                                          size_t *length);
+
 void gdn__put_node(struct gdn__buffer *out, const struct gdn_cut_node *node);
 /* The tables that the node refers to have been read. */
 void gdn__get_node(struct gdn__decoder *decoder);

@@ -182,6 +182,10 @@ gdn_site *gdn_site_new(const struct gdn_site_options *options)
     site->payload_max = options->payload_max != 0 ? options->payload_max : GDN__PAYLOAD_DEFAULT;
     site->recording_max =
         options->recording_max != 0 ? options->recording_max : GDN__RECORDING_DEFAULT;
+    site->report_max = GDN__REPORT_BYTES_MAX;
+    if (options->report_max != 0 && options->report_max < site->report_max) {
+        site->report_max = options->report_max;
+    }
     site->items_max = options->items_max != 0 ? options->items_max : GDN__ITEMS_DEFAULT;
     site->untaken_max = untaken_max(site, options);
     gdn__pool_init(&site->pool, &allocator);

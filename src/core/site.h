@@ -16,6 +16,7 @@
 
 #define GDN__PAYLOAD_DEFAULT     (UINT32_C(1) << 20)
 #define GDN__RECORDING_DEFAULT   (UINT32_C(1) << 26)
+#define GDN__REPORT_BYTES_MAX    (GDN__FRAME_BYTES_MAX - 4096) /* With what goes around it. */
 #define GDN__ITEMS_DEFAULT       (UINT32_C(1) << 20)
 #define GDN__PATIENCE_MS_DEFAULT 100
 #define GDN__DETECTOR_BACKLOG    (UINT32_C(1) << 26) /* Unacknowledged, to one; then no more. */
@@ -52,6 +53,7 @@ struct gdn_site {
     int64_t patience_us;
     size_t payload_max;
     size_t recording_max;
+    size_t report_max;
     size_t items_max;   /* Untaken items before own requests stop. */
     size_t untaken_max; /* Messages of one peer; no correct one sends more. */
 

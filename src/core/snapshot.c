@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Carries out what the participant asks: record the ledger, send markers, report. */
+#include "src/core/codec.h"
 #include "src/core/mem.h"
 #include "src/core/site.h"
 #include "src/core/utf8.h"
@@ -212,7 +213,7 @@ static enum gdn_err send_report(gdn_site *site, uint32_t slot, gdn_round_id roun
     if (snapshot->cut == NULL) return GDN_ERR_MEMORY;
     enum gdn_err err = add_channels(site, slot);
     if (err == GDN_OK && gdn_capture_failed(snapshot->capture)) err = GDN_ERR_MEMORY;
-    if (err == GDN_OK) err = gdn_cut_encode(snapshot->cut, &bytes, &length);
+    if (err == GDN_OK) err = gdn__cut_encode(snapshot->cut, site->report_max, &bytes, &length);
     if (err != GDN_OK) return err;
     gdn__put_report(gdn__mesh_begin(site->mesh, number, GDN__REPORT), round, bytes, length);
     bool numbered = gdn__mesh_end(site->mesh, number);
@@ -225,7 +226,9 @@ static enum gdn_err send_report(gdn_site *site, uint32_t slot, gdn_round_id roun
 static void report(gdn_site *site, uint32_t slot, gdn_round_id round)
 {
     enum gdn_err err = send_report(site, slot, round);
-    if (err != GDN_OK) say_failed(site, round, gdn_err_text(err));
+    bool large = err == GDN_ERR_LIMIT;
+    if (err == GDN_OK) return;
+    say_failed(site, round, large ? "its report would exceed report_max" : gdn_err_text(err));
 }
 
 /* ---- Actions, in order ---- */

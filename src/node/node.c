@@ -176,6 +176,7 @@ static enum gdn_err make_site(gdn_node *node, const struct gdn_node_options *opt
                                     .window_bytes = options->window_bytes,
                                     .payload_max = options->payload_max,
                                     .recording_max = options->recording_max,
+                                    .report_max = options->report_max,
                                     .tickets_max = options->tickets_max,
                                     .items_max = options->items_max,
                                     .allocator = &node->allocator};

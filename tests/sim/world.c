@@ -103,6 +103,7 @@ void world_add_node(struct world *world, const char *name, const struct world_op
         site.silence_ms = options->silence_ms;
         site.window_bytes = options->window_bytes;
         site.recording_max = options->recording_max;
+        site.report_max = options->report_max;
         site.tickets_max = options->tickets_max;
         site.items_max = options->items_max;
     }

@@ -24,7 +24,7 @@ struct world_options {
     uint32_t window;
     uint32_t silence_ms;
     size_t window_bytes;
-    size_t recording_max;
+    size_t recording_max, report_max;
     size_t tickets_max, items_max;
 };
 

@@ -206,6 +206,31 @@ static void a_round_that_begins_with_too_much_fails_by_name(void **state)
     world_free(world);
 }
 
+/* The others' rounds go on, and so does this node's work: only what it says is too much. */
+static void a_report_that_is_too_large_fails_its_round_by_name(void **state)
+{
+    (void)state;
+    struct world_options options = {.report_max = 400};
+    struct world *world = story_world(2, 1, NULL, &options);
+    uint64_t round = world_start(world, "D1");
+    world_pass_ms(world, 300);
+    assert_int_equal(world_reports(world, "D1", round), 2);
+    for (int i = 0; i < 8; i++) (void)story_ask(world, "A", "B", "T1", "x", SHARED);
+    world_settle(world);
+    round = world_start(world, "D1");
+    world_pass_ms(world, 300);
+    assert_string_equal(world_failure(world, "D1", round), "its report would exceed report_max");
+    assert_int_equal(world_reports(world, "D1", round), 1);
+    world_manage_all(world);
+    (void)world_end(world, "A", "T1");
+    world_pass_ms(world, 300);
+    world_manage_all(world);
+    round = world_start(world, "D1");
+    world_pass_ms(world, 300);
+    assert_int_equal(world_reports(world, "D1", round), 2);
+    world_free(world);
+}
+
 int main(void)
 {
 #define STORY(name) cmocka_unit_test_setup_teardown(name, three_nodes, story_end)
@@ -217,6 +242,7 @@ int main(void)
         cmocka_unit_test(a_full_inbox_stops_nobody_else),
         cmocka_unit_test(a_home_that_is_full_refuses),
         cmocka_unit_test(a_round_that_begins_with_too_much_fails_by_name),
+        cmocka_unit_test(a_report_that_is_too_large_fails_its_round_by_name),
     };
     return !!cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,6 +3,7 @@
 #include "cut_fixture.h"
 
 #include "src/core/buffer.h"
+#include "src/core/codec.h"
 #include <stdio.h>
 
 #define WHY_BYTES      512
@@ -382,6 +383,38 @@ static void a_cut_that_contradicts_itself_is_refused(void **state)
     }
 }
 
+/* ---- Bounds ---- */
+
+static void what_exceeds_its_bound_is_not_encoded(void **state)
+{
+    (void)state;
+    struct faulty faulty = {.allowed = SIZE_MAX};
+    struct gdn_allocator allocator = faulty_allocator(&faulty);
+    gdn_cut *cut = full_cut(&allocator);
+    struct encoded encoded = encode(cut), again;
+    size_t live = faulty.live;
+    assert_int_equal(gdn__cut_encode(cut, encoded.length - 1, &again.bytes, &again.length),
+                     GDN_ERR_LIMIT);
+    assert_int_equal(faulty.live, live);
+    assert_ok(gdn__cut_encode(cut, encoded.length, &again.bytes, &again.length));
+    assert_int_equal(again.length, encoded.length);
+    (void)faulty_resize(&faulty, encoded.bytes, 0);
+    (void)faulty_resize(&faulty, again.bytes, 0);
+    gdn_cut_free(cut);
+}
+
+/* Its length alone is enough: nothing behind the magic is looked at. */
+static void a_cut_beyond_the_bound_is_refused_unread(void **state)
+{
+    static const uint8_t magic[4] = {'G', 'D', 'N', 'C'};
+    char why[WHY_BYTES];
+    gdn_cut *cut;
+    (void)state;
+    assert_int_equal(
+        gdn_cut_decode(NULL, magic, (size_t)GDN_CUT_BYTES_MAX + 1, &cut, why, sizeof why),
+        GDN_ERR_FORMAT);
+}
+
 /* ---- Memory ---- */
 
 static void encoding_may_fail_at_every_allocation(void **state)
@@ -441,6 +474,8 @@ int main(void)
         cmocka_unit_test(many_bytes_may_be_anything),
         cmocka_unit_test(a_hostile_count_allocates_nothing),
         cmocka_unit_test(a_cut_that_contradicts_itself_is_refused),
+        cmocka_unit_test(what_exceeds_its_bound_is_not_encoded),
+        cmocka_unit_test(a_cut_beyond_the_bound_is_refused_unread),
         cmocka_unit_test(encoding_may_fail_at_every_allocation),
         cmocka_unit_test(decoding_may_fail_at_every_allocation),
     };

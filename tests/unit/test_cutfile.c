@@ -11,6 +11,7 @@
 
 #include "detector/cutfile/when.h"
 #include "detector/render/render.h"
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -241,6 +242,36 @@ static void both_forms_load_from_a_file(void **state)
     assert_int_equal(unlink(path), 0);
 }
 
+/* One byte too many, in a file with a hole: nothing is read. */
+static void a_file_beyond_the_bound_is_refused(void **state)
+{
+    (void)state;
+    char path[512], line[600];
+    gdn_cut *cut;
+    a_path(path, sizeof path, "large");
+    int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, "GDNC", 4), 4);
+    assert_int_equal(ftruncate(fd, (off_t)GDN_CUT_BYTES_MAX + 1), 0);
+    enum gdn_err err = gdn__cutfile_load(path, &cut, why, sizeof why);
+    assert_int_equal(close(fd), 0);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(err, GDN_ERR_LIMIT);
+    (void)snprintf(line, sizeof line, "%s: larger than 1073741824 bytes", path);
+    assert_string_equal(why, line);
+}
+
+/* Its length alone is enough: nothing behind its first bytes is looked at. */
+static void a_document_beyond_the_bound_is_refused_unread(void **state)
+{
+    gdn_cut *cut;
+    (void)state;
+    assert_int_equal(gdn__cutfile_parse("f", "{   ", (size_t)GDN__CUTFILE_JSON_BYTES_MAX + 1, &cut,
+                                        why, sizeof why),
+                     GDN_ERR_LIMIT);
+    assert_string_equal(why, "f: JSON larger than 268435456 bytes");
+}
+
 static char *verdict_on(const gdn_cut *cut)
 {
     gdn_verdict *verdict;
@@ -452,6 +483,8 @@ int main(void)
         cmocka_unit_test(needs_stand_in_prefix_order),
         cmocka_unit_test(waited_times_keep_their_microseconds),
         cmocka_unit_test(nothing_is_lost_through_json),
+        cmocka_unit_test(a_file_beyond_the_bound_is_refused),
+        cmocka_unit_test(a_document_beyond_the_bound_is_refused_unread),
         cmocka_unit_test(both_forms_load_from_a_file),
         cmocka_unit_test(a_saved_cut_gives_the_same_verdict),
         cmocka_unit_test(damaged_binary_cuts_are_refused),
