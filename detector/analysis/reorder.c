@@ -86,6 +86,7 @@ static uint32_t vertex_of_process(const struct gdn__graph *graph, uint32_t proce
     return GDN_NONE;
 }
 
+/* Of a pool it always does: how many units the others have out then is not looked at. */
 static bool must_wait(const struct gdn__core *core, uint32_t passed, uint32_t served)
 {
     const struct gdn__wait *p = gdn__core_wait(core, passed);
@@ -94,6 +95,7 @@ static bool must_wait(const struct gdn__core *core, uint32_t passed, uint32_t se
     const struct gdn__place *place_p = gdn__fold_place(core->fold, p, GDN_NONE, p->resource);
     const struct gdn__place *place_s = gdn__fold_place(core->fold, s, GDN_NONE, s->resource);
     if (place_p == NULL || place_s == NULL) return false;
+    if (place_p->units != 0) return true;
     return gdn_modes_conflict(&core->fold->cut->modes, place_p->mode, place_s->mode);
 }
 

@@ -171,15 +171,6 @@ static bool has_choice(const struct oracle *o, const struct oracle_ticket *t)
 
 /* ---- Places, in the order in which they see each other ---- */
 
-struct oracle_place {
-    int process, issuer, channel, position; /* channel: the sender; NOWHERE: recorded. */
-    uint64_t ticket;
-    uint8_t mode, flags;
-    int option;                                 /* 1 + its ticket, if that has a choice; else 0. */
-    struct oracle_blocker blockers[3 * THINGS]; /* Holds and places before it. */
-    int blocker_count;
-};
-
 struct line {
     struct world_hold holds[2 * THINGS]; /* And entries that may be granted unseen. */
     int hold_count;
@@ -191,6 +182,7 @@ static void add_place(struct oracle *o, struct line *line, int resource, struct 
 {
     const struct world *w = o->world;
     int home = w->home_of[resource];
+    uint32_t capacity = w->capacity[resource];
     if ((place.flags & GDN_REQUEST_NO_WAIT) != 0) return;
     if (given_up(w, home, place.process, place.issuer, place.ticket, place.position)) return;
     bool lists = w->reported[place.issuer] && w->waits_listed[place.issuer];
@@ -204,6 +196,9 @@ static void add_place(struct oracle *o, struct line *line, int resource, struct 
                                                               .mode = place.mode};
         return;
     }
+    if (capacity != 0 && place.units == 0) place.units = 1;
+    if (place.units > capacity) return; /* It will be refused. */
+    place.allowance = capacity - place.units;
     if (!lists && oracle_find(o, place.issuer, place.ticket) == NOWHERE) {
         add_ticket(o, place.process, place.issuer, place.ticket, NOWHERE, false);
     }
@@ -231,7 +226,8 @@ static void draw_line(struct oracle *o, int resource, struct line *line)
                                         .channel = NOWHERE,
                                         .position = NOWHERE,
                                         .ticket = e->ticket,
-                                        .mode = e->mode});
+                                        .mode = e->mode,
+                                        .units = e->units});
     }
     for (int i = 0; i < w->message_count; i++) {
         const struct world_message *m = &w->messages[i];
@@ -243,7 +239,8 @@ static void draw_line(struct oracle *o, int resource, struct line *line)
                                         .position = i,
                                         .ticket = m->ticket,
                                         .mode = m->mode,
-                                        .flags = m->flags});
+                                        .flags = m->flags,
+                                        .units = m->units});
     }
 }
 
@@ -325,7 +322,7 @@ static void add_own_blockers(const struct world *w, struct line *line, int resou
         int branch = brief ? branch_of(e->issuer, e->ticket) : NOWHERE;
         bool queued = e->blocker_count > 0;
         p->blockers[p->blocker_count++] =
-            (struct oracle_blocker){e->process, branch, queued, e->option, resource};
+            (struct oracle_blocker){e->process, branch, queued, e->option, resource, 0};
     }
 }
 
@@ -379,9 +376,51 @@ static const struct oracle_place *covering(const struct oracle *o, const struct 
     return NULL;
 }
 
+/* Every unit that is out before a pool's entry, the process's own too. */
+static void find_shares(const struct world *w, struct line *line, int resource, int at)
+{
+    struct oracle_place *p = &line->places[at];
+    uint32_t out = 0;
+    p->blocker_count = 0;
+    for (int h = 0; h < line->hold_count; h++) {
+        const struct world_hold *hold = &line->holds[h];
+        if (!is_certain_hold(w, hold)) continue;
+        int branch = hold->brief ? branch_of(hold->issuer, hold->ticket) : NOWHERE;
+        p->blockers[p->blocker_count++] = (struct oracle_blocker){
+            .process = hold->process, .branch = branch, .units = hold->units};
+        out += hold->units;
+    }
+    for (int j = 0; j < at; j++) {
+        const struct oracle_place *e = &line->places[j];
+        if (!is_seen_by(w, line, resource, at, j) || (e->option != 0 && incomplete(w))) continue;
+        bool brief = (e->flags & GDN_REQUEST_BRIEF) != 0;
+        int branch = brief ? branch_of(e->issuer, e->ticket) : NOWHERE;
+        bool queued = e->blocker_count > 0;
+        p->blockers[p->blocker_count++] =
+            (struct oracle_blocker){e->process, branch, queued, e->option, resource, e->units};
+        out += e->units;
+    }
+    if (out <= p->allowance) p->blocker_count = 0;
+}
+
+/* Any one of its shares is too much. */
+static bool needs_all(const struct oracle_place *place)
+{
+    for (int i = 0; i < place->blocker_count; i++) {
+        if (place->blockers[i].units != 0 && place->blockers[i].units <= place->allowance) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static void find_place_blockers(struct oracle *o, struct line *line, int resource, int at)
 {
     struct oracle_place *p = &line->places[at];
+    if (o->world->capacity[resource] != 0) {
+        find_shares(o->world, line, resource, at);
+        return;
+    }
     uint16_t held = held_by(line, p->process);
     p->blocker_count = 0;
     if (held != 0 && gdn_modes_cover(&o->world->modes, held, p->mode)) return;
@@ -404,8 +443,10 @@ static void find_blockers(struct oracle *o, struct line *line, int resource)
         find_place_blockers(o, line, resource, i);
         int found = oracle_find(o, p->issuer, p->ticket);
         struct oracle_ticket *t = found == NOWHERE ? NULL : &o->tickets[found];
-        if (t != NULL && t->direct) t->at[resource] = p;
-        if (t == NULL || t->direct) continue;
+        if (t == NULL) continue;
+        t->at[resource] = p;
+        t->partial |= !needs_all(p);
+        if (t->direct) continue;
         for (int b = 0; b < p->blocker_count; b++) add_blocker(t, p->blockers[b]);
     }
 }
@@ -506,10 +547,14 @@ static bool is_gone(const struct freedom *f, const struct oracle_blocker *blocke
 
 static bool is_granted(const struct freedom *f, const struct oracle_place *place)
 {
+    uint32_t out = 0;
+    bool blocked = false;
     for (int i = 0; place != NULL && i < place->blocker_count; i++) {
-        if (!is_gone(f, &place->blockers[i])) return false;
+        if (is_gone(f, &place->blockers[i])) continue;
+        out += place->blockers[i].units;
+        blocked = true;
     }
-    return true;
+    return place == NULL || place->units == 0 ? !blocked : out <= place->allowance;
 }
 
 /* Reads one need and its children; *index moves behind them. @p without: a resource; NOWHERE. */
@@ -577,6 +622,10 @@ static bool is_served(const struct oracle *o, int ticket, const struct freedom *
         for (int index = 0; index < o->world->waits[t->wait].need_count;) {
             if (!look_at(o, t, f, NOWHERE, &index).met) served = false;
         }
+        return served;
+    }
+    if (t->partial) {
+        for (int r = 0; r < RESOURCES; r++) served = served && is_granted(f, t->at[r]);
         return served;
     }
     for (int i = 0; i < t->blocker_count; i++) {
@@ -754,7 +803,8 @@ void oracle_judge(struct oracle *o, const struct world *world)
     for (int t = 0; t < o->ticket_count; t++) {
         struct oracle_ticket *ticket = &o->tickets[t];
         if (ticket->direct && !has_choice(o, ticket)) list_direct_blockers(o, t);
-        if (ticket->stuck && (has_choice(o, ticket) || waits_for_option(ticket))) o->all_of = false;
+        bool choice = has_choice(o, ticket) || waits_for_option(ticket) || ticket->partial;
+        if (ticket->stuck && choice) o->all_of = false;
     }
     if (o->all_of) find_cores(o);
 }

@@ -12,8 +12,20 @@
 struct oracle_blocker {
     int process, branch; /* branch: below BRANCHES; NOWHERE: the whole process. */
     bool queued;
-    int option;   /* 1 + the ticket with a choice whose entry that is; 0: it is none. */
-    int resource; /* Where that entry stands. */
+    int option;     /* 1 + the ticket with a choice whose entry that is; 0: it is none. */
+    int resource;   /* Where that entry stands. */
+    uint32_t units; /* Of a pool; else 0. */
+};
+
+/* An entry of a queue, or a request on its way there. */
+struct oracle_place {
+    int process, issuer, channel, position; /* channel: the sender; NOWHERE: recorded. */
+    uint64_t ticket;
+    uint8_t mode, flags;
+    int option;                /* 1 + its ticket, if that has a choice; else 0. */
+    uint32_t units, allowance; /* Of a pool: so many units may be out before it; else 0. */
+    struct oracle_blocker blockers[3 * THINGS]; /* Holds and places before it. */
+    int blocker_count;
 };
 
 struct oracle_ticket {
@@ -23,8 +35,9 @@ struct oracle_ticket {
     bool direct;
     struct oracle_blocker blockers[BLOCKERS]; /* Of a lock: all of them. */
     int blocker_count;
-    const struct oracle_place *at[RESOURCES]; /* Of a direct wait: its entries, until the next world
-                                                 is judged; NULL: no home knows it. */
+    const struct oracle_place *at[RESOURCES]; /* Its entries, until the next world is judged; NULL:
+                                                 no home knows it. */
+    bool partial; /* At some pool not all that stand before it must go. */
     bool stuck;
     /* Over ticket numbers of the oracle, among the stuck, for all-of waits: */
     bool next[THINGS * 2]; /* It waits for a process or branch that needs that ticket. */

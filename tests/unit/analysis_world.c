@@ -48,6 +48,7 @@ static void make_places(struct world *w, uint64_t *seed, unsigned kind)
     for (int r = 0; r < RESOURCES; r++) {
         w->home_of[r] = world_below(seed, NODES);
         w->unordered[r] = chance(seed, 15);
+        w->capacity[r] = chance(seed, 25) ? 1 + (uint32_t)world_below(seed, 4) : 0;
     }
     bool whole = (kind & WORLD_WHOLE) != 0;
     int missing = !whole && chance(seed, 20) ? world_below(seed, NODES) : NOWHERE;
@@ -114,10 +115,12 @@ static void send_of(struct world *w, uint64_t *seed, unsigned kind, enum fate fa
     back.from = message.to;
     back.to = message.from;
     if (fate == FATE_ASKED || fate == FATE_ASKED_AND_GONE) {
-        message.verb = GDN_VERB_REQUEST;
-        if (chance(seed, 20)) message.flags = (uint8_t)world_below(seed, 8);
-        add_message(w, message);
-        message.flags = 0;
+        struct world_message request = message;
+        request.verb = GDN_VERB_REQUEST;
+        if (chance(seed, 20)) request.flags = (uint8_t)world_below(seed, 8);
+        /* None means one, and what is more than there is will be refused. */
+        if (chance(seed, 10)) request.units = (uint32_t)world_below(seed, 6);
+        add_message(w, request);
     }
     if (fate == FATE_GRANTED) back.verb = GDN_VERB_GRANT;
     if (fate == FATE_REFUSED) back.verb = GDN_VERB_WAKE;
@@ -136,17 +139,34 @@ static void send_of(struct world *w, uint64_t *seed, unsigned kind, enum fate fa
         add_message(w, message);
 }
 
+static uint32_t make_units(const struct world *w, uint64_t *seed, int resource)
+{
+    uint32_t capacity = w->capacity[resource];
+    return capacity == 0 ? 0 : 1 + (uint32_t)world_below(seed, (int)capacity);
+}
+
 /* What a ticket has at the home of a resource, and between there and its issuer. */
 static void make_request(struct world *w, uint64_t *seed, unsigned kind, enum fate fate,
                          struct world_wait asked)
 {
+    uint32_t units = make_units(w, seed, asked.resource);
+    if (units > 0) asked.mode = 0;
     if (is_held(fate) && w->hold_count < THINGS) {
-        w->holds[w->hold_count++] = (struct world_hold){
-            asked.resource, asked.process, asked.node, asked.ticket, asked.mode, chance(seed, 20)};
+        w->holds[w->hold_count++] = (struct world_hold){.resource = asked.resource,
+                                                        .process = asked.process,
+                                                        .issuer = asked.node,
+                                                        .ticket = asked.ticket,
+                                                        .mode = asked.mode,
+                                                        .brief = chance(seed, 20),
+                                                        .units = units};
     }
     if (is_queued(fate) && w->entry_count < THINGS) {
-        w->entries[w->entry_count++] = (struct world_entry){asked.resource, asked.process,
-                                                            asked.node, asked.ticket, asked.mode};
+        w->entries[w->entry_count++] = (struct world_entry){.resource = asked.resource,
+                                                            .process = asked.process,
+                                                            .issuer = asked.node,
+                                                            .ticket = asked.ticket,
+                                                            .mode = asked.mode,
+                                                            .units = units};
     }
     struct world_message message = {.from = asked.node,
                                     .to = w->home_of[asked.resource],
@@ -154,7 +174,8 @@ static void make_request(struct world *w, uint64_t *seed, unsigned kind, enum fa
                                     .resource = asked.resource,
                                     .by = NOWHERE,
                                     .ticket = asked.ticket,
-                                    .mode = asked.mode};
+                                    .mode = asked.mode,
+                                    .units = units};
     send_of(w, seed, kind, fate, message);
 }
 
@@ -336,7 +357,8 @@ static void emit_tables(struct emission *e)
 static void emit_home(struct emission *e, uint32_t node, int r)
 {
     const struct world *w = e->world;
-    struct gdn_cut_home home = {.resource = e->resource[r], .unordered = w->unordered[r]};
+    struct gdn_cut_home home = {
+        .resource = e->resource[r], .capacity = w->capacity[r], .unordered = w->unordered[r]};
     must(gdn_cut_add_home(e->cut, node, &home));
     int order[THINGS];
     shuffle(e->seed, order, w->hold_count);
@@ -348,6 +370,7 @@ static void emit_home(struct emission *e, uint32_t node, int r)
                                         .ticket = hold->ticket,
                                         .branch_id = world_branch_id(hold->ticket),
                                         .mode = hold->mode,
+                                        .units = hold->units,
                                         .brief = hold->brief};
         must(gdn_cut_add_holder(e->cut, node, &holder));
     }
@@ -358,7 +381,8 @@ static void emit_home(struct emission *e, uint32_t node, int r)
                                       .issuer = e->party[queued->issuer],
                                       .ticket = queued->ticket,
                                       .branch_id = world_branch_id(queued->ticket),
-                                      .mode = queued->mode};
+                                      .mode = queued->mode,
+                                      .units = queued->units};
         must(gdn_cut_add_entry(e->cut, node, &entry));
     }
 }
@@ -409,6 +433,7 @@ static void emit_channel(struct emission *e, uint32_t node, int from, int to)
             .ticket = sent->ticket,
             .branch_id = sent->verb == GDN_VERB_REQUEST ? world_branch_id(sent->ticket) : 0,
             .mode = sent->mode,
+            .units = sent->verb == GDN_VERB_REQUEST ? sent->units : 0,
             .flags = sent->flags};
         must(gdn_cut_add_message(e->cut, node, &message));
     }

@@ -19,12 +19,14 @@ struct world_hold {
     uint64_t ticket;
     uint8_t mode;
     bool brief;
+    uint32_t units; /* Of a pool; else 0. */
 };
 
 struct world_entry {
     int resource, process, issuer;
     uint64_t ticket;
     uint8_t mode;
+    uint32_t units;
 };
 
 struct world_need {
@@ -48,12 +50,14 @@ struct world_message {
     int from, to, process, resource, by;
     uint64_t ticket;
     uint8_t mode, flags;
+    uint32_t units;
 };
 
 struct world {
     struct gdn_modes modes;
     int home_of[RESOURCES];
     bool unordered[RESOURCES];
+    uint32_t capacity[RESOURCES]; /* Units of a pool; 0: a lock. */
     bool reported[NODES], waits_listed[NODES];
     bool open[NODES][NODES]; /* [from][to] */
     bool abortable[PROCESSES];

@@ -236,8 +236,14 @@ static void wait_for_served(struct oracle *o, int passed, int served)
 {
     const struct world_wait *p = &world.waits[o->tickets[passed].wait];
     const struct world_wait *s = &world.waits[o->tickets[served].wait];
+    if (p->resource != s->resource || p->resource == NOWHERE) return;
     bool clash = (world.modes.conflicts[p->mode] >> s->mode & 1) != 0;
-    if (p->resource != s->resource || !clash) return;
+    uint32_t capacity = world.capacity[p->resource];
+    const struct oracle_place *place_p = o->tickets[passed].at[p->resource];
+    const struct oracle_place *place_s = o->tickets[served].at[p->resource];
+    if (place_p == NULL || place_s == NULL) return;
+    if (capacity != 0) clash = place_p->units + place_s->units > capacity;
+    if (!clash) return;
     struct oracle_ticket *ticket = &o->tickets[passed];
     ticket->blockers[ticket->blocker_count++] =
         (struct oracle_blocker){.process = o->tickets[served].process, .branch = NOWHERE};
@@ -254,6 +260,7 @@ static void check_order(const gdn_verdict *verdict, const struct gdn_deadlock *d
     for (size_t i = 0; i < deadlock->reorder_count; i++) {
         int first = world_process(verdict->cut, deadlock->reorder[i].first);
         int second = world_process(verdict->cut, deadlock->reorder[i].second);
+        expect(first != second);
         for (int t = 0; t < oracle.ticket_count; t++) {
             if (oracle.tickets[t].process == first) drop_queued(&changed.tickets[t], second);
         }
@@ -370,7 +377,8 @@ static void check_again_in_other_order(const gdn_verdict *verdict, enum gdn_poli
 }
 
 struct tally {
-    size_t deadlocks, incomplete, queued, branches, in_flight, several_victims, reorders, shared;
+    size_t deadlocks, incomplete, queued, branches, in_flight, pools, several_victims, reorders,
+        shared;
 };
 
 static void count(struct tally *tally, const gdn_verdict *verdict)
@@ -386,6 +394,7 @@ static void count(struct tally *tally, const gdn_verdict *verdict)
             tally->queued += d->witness[e].queued;
             tally->branches += d->witness[e].branch;
             tally->in_flight += d->witness[e].in_flight;
+            tally->pools += d->witness[e].units != 0;
         }
     }
 }
@@ -422,13 +431,16 @@ static struct tally run_many(bool any)
         (void)world_random(&seed); /* A run replays by its own seed. */
     }
     print_message("%" PRIu64 " cuts: %zu deadlocks, %zu in incomplete cuts; edges: %zu queued, %zu "
-                  "of a branch, %zu in flight; %zu need several victims, %zu an order, %zu share\n",
+                  "of a branch, %zu in flight, %zu of a pool; %zu need several victims, %zu an "
+                  "order, %zu share\n",
                   runs, tally.deadlocks, tally.incomplete, tally.queued, tally.branches,
-                  tally.in_flight, tally.several_victims, tally.reorders, tally.shared);
+                  tally.in_flight, tally.pools, tally.several_victims, tally.reorders,
+                  tally.shared);
     return tally;
 }
 
-/* Locks with modes, queues and every message in flight, and direct waits for all of a list. */
+/* Locks with modes, pools, queues and every message in flight, and direct waits for all of a list.
+ */
 static void all_of_waits_are_judged_by_definition(void **state)
 {
     (void)state;
@@ -436,8 +448,8 @@ static void all_of_waits_are_judged_by_definition(void **state)
     if (getenv("GDN_RUNS") != NULL) return;
     /* The worlds are of the kind that the test is about. */
     assert_true(tally.deadlocks > 1000 && tally.incomplete > 10 && tally.queued > 100);
-    assert_true(tally.branches > 100 && tally.in_flight > 100 && tally.several_victims > 10);
-    assert_true(tally.reorders > 10 && tally.shared > 0);
+    assert_true(tally.branches > 100 && tally.in_flight > 100 && tally.pools > 100);
+    assert_true(tally.several_victims > 10 && tally.reorders > 10 && tally.shared > 0);
 }
 
 /* The graph and its reduction are general: any-of, at least k, nested. */
@@ -446,7 +458,7 @@ static void waits_with_a_choice_are_judged_by_definition(void **state)
     (void)state;
     struct tally tally = run_many(true);
     if (getenv("GDN_RUNS") != NULL) return;
-    assert_true(tally.deadlocks > 1000);
+    assert_true(tally.deadlocks > 1000 && tally.queued > 100 && tally.pools > 100);
 }
 
 int main(void)

@@ -471,6 +471,21 @@ static void entry_of_a_choice_leaves_a_pool_with_the_other_alternative(void **st
     expect_members(CHOICE_OF_D("E"), "A D E");
 }
 
+/* A stands before itself. It would have to give up one of the two, whichever is served first, and
+ * in whatever modes there are: units know none. */
+static void no_order_gives_more_than_there_is(void **state)
+{
+    (void)state;
+    struct judged judged =
+        judge("{'format': 'gordian-cut/1', 'modes': {'names': ['a'], 'conflicts': [[0]]}, "
+              "'nodes': [" AT(
+                  "n1", POOL("3", UNITS("B", "2"), UNITS("A", "3") ", " UNITS("A", "2"))) "]}");
+    assert_string_equal(witness_of(judged, only(judged)), "A -p+> A");
+    assert_int_equal(only(judged)->reorder_count, 0);
+    assert_int_equal(only(judged)->victim_count, 1);
+    forget(judged);
+}
+
 static void whole_pool_is_a_lock(void **state)
 {
     (void)state;
@@ -608,6 +623,7 @@ int main(void)
         cmocka_unit_test(units_count_with_their_weight),
         cmocka_unit_test(queue_order_alone_can_close_it),
         cmocka_unit_test(entry_of_a_choice_leaves_a_pool_with_the_other_alternative),
+        cmocka_unit_test(no_order_gives_more_than_there_is),
         cmocka_unit_test(whole_pool_is_a_lock),
         cmocka_unit_test(need_of_a_pool_counts_in_its_formula),
         cmocka_unit_test(release_of_units_in_flight_counts),
