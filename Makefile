@@ -225,7 +225,7 @@ mutants: $(judges:%=$(BUILD)/tests/%)
 # clang's, with its runtime; FUZZ_SECONDS are shared by the targets. What is found stays in
 # build/fuzz/found, and what reached new code in build/fuzz/corpus.
 FUZZ_SECONDS = 60
-fuzzers := $(patsubst %,$(BUILD)/fuzz-%,frames detector cut document)
+fuzzers := $(patsubst %,$(BUILD)/fuzz-%,frames detector cut document picture)
 
 fuzz:
 	@.ci/deps $(DEBIAN_PACKAGES) libclang-rt-14-dev

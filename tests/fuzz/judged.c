@@ -48,8 +48,8 @@ static gdn_cut *write_down(const gdn_cut *cut, struct gdn__textbuf *text)
     return err == GDN_OK ? again : NULL;
 }
 
-/* What a document says, the next one says too. (The first may lose what has no place in one: names
- * that are no UTF-8 become ids, waits of centuries their last microsecond.) */
+/* What a document says, the next one says too. (The first may lose what has no place in one: waits
+ * of centuries lose their last microsecond.) */
 static void write_down_twice(const gdn_cut *cut)
 {
     struct gdn__textbuf texts[3] = {0};

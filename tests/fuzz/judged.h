@@ -5,8 +5,8 @@
 
 #include <gordian/verdict.h>
 
-/* Judge it, if it may be judged, and show the verdict in every form but SVG, which is a run of
- * Graphviz on the DOT; compare it with itself; write it down as a document, and that again. */
+/* Judge it, if it may be judged, and show the verdict in every form but SVG, which takes a run
+ * of Graphviz (picture.c); compare it with itself; write it down as a document, and that again. */
 void fuzz_judge(gdn_cut *cut, uint8_t choice);
 
 /* The last eight bytes of a saved cut, if it has as many: else no fuzzer comes behind them. */

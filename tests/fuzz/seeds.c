@@ -173,6 +173,15 @@ static void add_document(struct seeds *seeds, const char *path)
     add_as_cut(seeds, name, text, length);
 }
 
+/* ---- Pictures ---- */
+
+static void add_pictures(struct seeds *seeds)
+{
+    static const char names[] =
+        "0T&lt;1\nT2 \\N\\G\\\"\nacct/17\n<b>&amp;{|}</text>\nn1\nn2 --> ]]> caf\xc3\xa9 \xe2\x80\xae";
+    add(seeds, "picture", "hostile", names, sizeof names - 1);
+}
+
 struct seeds seeds_read(void)
 {
     struct seeds seeds = {0};
@@ -182,6 +191,7 @@ struct seeds seeds_read(void)
     globfree(&found);
     add_vectors(&seeds);
     add_reports(&seeds);
+    add_pictures(&seeds);
     return seeds;
 }
 
@@ -198,4 +208,5 @@ void seeds_feed(const char *target, const uint8_t *bytes, size_t length)
     if (strcmp(target, "detector") == 0) fuzz_detector(bytes, length);
     if (strcmp(target, "cut") == 0) fuzz_cut(bytes, length);
     if (strcmp(target, "document") == 0) fuzz_document(bytes, length);
+    if (strcmp(target, "picture") == 0) fuzz_picture(bytes, length);
 }

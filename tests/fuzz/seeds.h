@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 struct seed {
-    const char *target; /* "frames", "detector", "cut" or "document". */
+    const char *target; /* "frames", "detector", "cut", "document" or "picture". */
     char name[128];
     uint8_t *bytes;
     size_t length;

@@ -23,6 +23,10 @@ void fuzz_cut(const uint8_t *bytes, size_t length);
 /* The same of a document. */
 void fuzz_document(const uint8_t *bytes, size_t length);
 
+/* Names of what is in a deadlock, one in a line behind a byte for the scheme: drawn as SVG by
+ * Graphviz, whose program dot must be there (picture.c). */
+void fuzz_picture(const uint8_t *bytes, size_t length);
+
 #define FUZZ_MUST(what)                                                                            \
     do {                                                                                           \
         if (what) break;                                                                           \
