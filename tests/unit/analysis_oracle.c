@@ -7,111 +7,10 @@
 #include <cmocka.h>
 
 #include "analysis_oracle.h"
+
+#include "analysis_line.h"
+#include "analysis_mail.h"
 #include <string.h>
-
-/* ---- What the mail says, looked up each time ---- */
-
-static bool any_open(const struct world *w)
-{
-    for (int n = 0; n < NODES; n++) {
-        for (int m = 0; m < NODES; m++) {
-            if (w->reported[n] && w->open[m][n]) return true;
-        }
-    }
-    return false;
-}
-
-static bool incomplete(const struct world *w)
-{
-    return !w->reported[0] || !w->reported[1] || !w->reported[2] || any_open(w);
-}
-
-static bool certain(const struct world *w, int issuer, int home)
-{
-    return w->reported[issuer] && w->reported[home] && !w->open[issuer][home];
-}
-
-/* Messages to nodes without a report were not recorded. */
-static const struct world_message *recorded(const struct world *w, int i)
-{
-    return w->reported[w->messages[i].to] ? &w->messages[i] : NULL;
-}
-
-/* @p position: of the request among all messages; NOWHERE: it had arrived. */
-static bool given_up(const struct world *w, int home, int process, int issuer, uint64_t ticket,
-                     int position)
-{
-    for (int i = 0; i < w->message_count; i++) {
-        const struct world_message *m = recorded(w, i);
-        if (m == NULL || m->from != issuer || m->to != home) continue;
-        bool ends = m->verb == GDN_VERB_CANCEL || m->verb == GDN_VERB_RELEASE;
-        if (ends && m->ticket == ticket) return true;
-        if (m->verb == GDN_VERB_END && m->process == process && i > position) return true;
-    }
-    return false;
-}
-
-static bool released_unnamed(const struct world *w, const struct world_hold *hold)
-{
-    int home = w->home_of[hold->resource];
-    for (int i = 0; i < w->message_count; i++) {
-        const struct world_message *m = recorded(w, i);
-        if (m == NULL || m->verb != GDN_VERB_RELEASE || m->ticket != 0) continue;
-        if (m->to != home || m->process != hold->process || m->resource != hold->resource) continue;
-        if (m->from == hold->issuer) return true;
-        bool senders_own = false;
-        for (int h = 0; h < w->hold_count; h++) {
-            const struct world_hold *other = &w->holds[h];
-            senders_own |= other->resource == hold->resource && other->process == hold->process &&
-                           other->issuer == m->from;
-        }
-        if (!senders_own) return true;
-    }
-    return false;
-}
-
-/* Nothing that was recorded gives it up. */
-static bool stands(const struct world *w, const struct world_hold *hold)
-{
-    int home = w->home_of[hold->resource];
-    return w->reported[home] &&
-           !given_up(w, home, hold->process, hold->issuer, hold->ticket, NOWHERE) &&
-           !released_unnamed(w, hold);
-}
-
-static bool is_certain_hold(const struct world *w, const struct world_hold *hold)
-{
-    return certain(w, hold->issuer, w->home_of[hold->resource]);
-}
-
-/* It holds it for certain, and nothing that it holds there is uncertain. */
-static bool holds_for_certain(const struct world *w, int process, int resource)
-{
-    bool found = false;
-    for (int i = 0; i < w->hold_count; i++) {
-        const struct world_hold *hold = &w->holds[i];
-        if (hold->process != process || hold->resource != resource || !stands(w, hold)) continue;
-        if (!is_certain_hold(w, hold)) return false;
-        found = true;
-    }
-    return found;
-}
-
-static bool ended_by_mail(const struct world *w, const struct world_wait *wait)
-{
-    for (int i = 0; i < w->message_count; i++) {
-        const struct world_message *m = recorded(w, i);
-        if (m == NULL || m->to != wait->node) continue;
-        bool wake = m->verb == GDN_VERB_WAKE;
-        if (!wake && m->verb != GDN_VERB_GRANT) continue;
-        bool of_listing = wake && m->by != NOWHERE;
-        if (of_listing && wait->resource == NOWHERE) continue;
-        if (m->ticket != 0 && m->ticket == wait->ticket) return true;
-        if (m->ticket != 0 || of_listing) continue;
-        if (m->process == wait->process && m->resource == wait->resource) return true;
-    }
-    return false;
-}
 
 /* ---- Tickets ---- */
 
@@ -121,7 +20,7 @@ static int branch_at(int node, uint32_t branch_id)
     return 2 * node + (int)branch_id;
 }
 
-static int branch_of(int node, uint64_t ticket)
+int oracle_branch(int node, uint64_t ticket)
 {
     return branch_at(node, world_branch_id(ticket));
 }
@@ -134,13 +33,12 @@ int oracle_find(const struct oracle *o, int node, uint64_t number)
     return NOWHERE;
 }
 
-static void add_ticket(struct oracle *o, int process, int node, uint64_t number, int wait,
-                       bool direct)
+void oracle_add(struct oracle *o, int process, int node, uint64_t number, int wait, bool direct)
 {
     assert_true(o->ticket_count < THINGS * 2);
     o->tickets[o->ticket_count++] = (struct oracle_ticket){.process = process,
                                                            .node = node,
-                                                           .branch = branch_of(node, number),
+                                                           .branch = oracle_branch(node, number),
                                                            .number = number,
                                                            .wait = wait,
                                                            .direct = direct};
@@ -153,12 +51,12 @@ static void add_listed(struct oracle *o)
     for (int i = 0; i < w->wait_count; i++) {
         const struct world_wait *wait = &w->waits[i];
         if (!w->reported[wait->node] || !w->waits_listed[wait->node]) continue;
-        if (ended_by_mail(w, wait)) continue;
-        add_ticket(o, wait->process, wait->node, wait->ticket, i, wait->resource == NOWHERE);
+        if (mail_ends(w, wait)) continue;
+        oracle_add(o, wait->process, wait->node, wait->ticket, i, wait->resource == NOWHERE);
     }
 }
 
-static bool has_choice(const struct oracle *o, const struct oracle_ticket *t)
+bool oracle_has_choice(const struct oracle *o, const struct oracle_ticket *t)
 {
     if (!t->direct) return false;
     const struct world_wait *wait = &o->world->waits[t->wait];
@@ -169,343 +67,10 @@ static bool has_choice(const struct oracle *o, const struct oracle_ticket *t)
     return false;
 }
 
-/* ---- Places, in the order in which they see each other ---- */
-
-struct line {
-    struct world_hold holds[2 * THINGS]; /* And entries that may be granted unseen. */
-    int hold_count;
-    struct oracle_place places[THINGS];
-    int place_count;
-};
-
-static void add_place(struct oracle *o, struct line *line, int resource, struct oracle_place place)
-{
-    const struct world *w = o->world;
-    int home = w->home_of[resource];
-    uint32_t capacity = w->capacity[resource];
-    if ((place.flags & GDN_REQUEST_NO_WAIT) != 0) return;
-    if (given_up(w, home, place.process, place.issuer, place.ticket, place.position)) return;
-    bool lists = w->reported[place.issuer] && w->waits_listed[place.issuer];
-    if (!certain(w, place.issuer, home)) {
-        if (place.channel == NOWHERE && !lists) o->waiting[place.process] = true;
-        /* It may be granted unseen, and cover what else its process asks for. */
-        line->holds[line->hold_count++] = (struct world_hold){.resource = resource,
-                                                              .process = place.process,
-                                                              .issuer = place.issuer,
-                                                              .ticket = place.ticket,
-                                                              .mode = place.mode};
-        return;
-    }
-    if (capacity != 0 && place.units == 0) place.units = 1;
-    if (place.units > capacity) return; /* It will be refused. */
-    place.allowance = capacity - place.units;
-    if (!lists && oracle_find(o, place.issuer, place.ticket) == NOWHERE) {
-        add_ticket(o, place.process, place.issuer, place.ticket, NOWHERE, false);
-    }
-    int ticket = oracle_find(o, place.issuer, place.ticket);
-    if (ticket != NOWHERE && has_choice(o, &o->tickets[ticket])) place.option = 1 + ticket;
-    line->places[line->place_count++] = place;
-}
-
-static void draw_line(struct oracle *o, int resource, struct line *line)
-{
-    const struct world *w = o->world;
-    int home = w->home_of[resource];
-    line->hold_count = line->place_count = 0;
-    if (!w->reported[home]) return;
-    for (int i = 0; i < w->hold_count; i++) {
-        if (w->holds[i].resource != resource || !stands(w, &w->holds[i])) continue;
-        line->holds[line->hold_count++] = w->holds[i];
-    }
-    for (int i = 0; i < w->entry_count; i++) {
-        const struct world_entry *e = &w->entries[i];
-        if (e->resource != resource) continue;
-        add_place(o, line, resource,
-                  (struct oracle_place){.process = e->process,
-                                        .issuer = e->issuer,
-                                        .channel = NOWHERE,
-                                        .position = NOWHERE,
-                                        .ticket = e->ticket,
-                                        .mode = e->mode,
-                                        .units = e->units});
-    }
-    for (int i = 0; i < w->message_count; i++) {
-        const struct world_message *m = &w->messages[i];
-        if (m->verb != GDN_VERB_REQUEST || m->resource != resource || m->to != home) continue;
-        add_place(o, line, resource,
-                  (struct oracle_place){.process = m->process,
-                                        .issuer = m->from,
-                                        .channel = m->from,
-                                        .position = i,
-                                        .ticket = m->ticket,
-                                        .mode = m->mode,
-                                        .flags = m->flags,
-                                        .units = m->units});
-    }
-}
-
-/* ---- Who blocks whom ---- */
-
-static void add_blocker(struct oracle_ticket *t, struct oracle_blocker blocker)
+void oracle_add_blocker(struct oracle_ticket *t, struct oracle_blocker blocker)
 {
     assert_true(t->blocker_count < BLOCKERS);
     t->blockers[t->blocker_count++] = blocker;
-}
-
-static bool holds_in(const struct line *line, int process)
-{
-    for (int h = 0; h < line->hold_count; h++) {
-        if (line->holds[h].process == process) return true;
-    }
-    return false;
-}
-
-static int places_of(const struct line *line, int process)
-{
-    int count = 0;
-    for (int i = 0; i < line->place_count; i++) count += line->places[i].process == process;
-    return count;
-}
-
-/* Whether the entry @p e, of a ticket with a choice or not, counts for those of @p p's process.
- * Where a process has several entries in one queue nothing is said of choices. */
-static bool counts_for(const struct world *w, const struct line *line, const struct oracle_place *e,
-                       const struct oracle_place *p)
-{
-    if (e->option == 0) return true;
-    return !incomplete(w) && places_of(line, e->process) == 1 && places_of(line, p->process) == 1;
-}
-
-static bool will_be_ahead(const struct line *line, const struct oracle_place *p)
-{
-    return p->channel != NOWHERE &&
-           ((p->flags & GDN_REQUEST_FRONT) != 0 || holds_in(line, p->process));
-}
-
-static bool is_seen_by(const struct world *w, const struct line *line, int resource, int later,
-                       int earlier)
-{
-    const struct oracle_place *l = &line->places[later], *e = &line->places[earlier];
-    if (w->unordered[resource] || earlier >= later) return false;
-    if (l->channel == NOWHERE) return true;
-    /* In flight: a conversion and a request for the front pass all that is queued. */
-    if (will_be_ahead(line, l)) return false;
-    return e->channel == NOWHERE || e->channel == l->channel;
-}
-
-static uint16_t held_by(const struct line *line, int process)
-{
-    uint16_t modes = 0;
-    for (int h = 0; h < line->hold_count; h++) {
-        if (line->holds[h].process == process) modes |= (uint16_t)(1u << line->holds[h].mode);
-    }
-    return modes;
-}
-
-static void add_own_blockers(const struct world *w, struct line *line, int resource, int at)
-{
-    struct oracle_place *p = &line->places[at];
-    for (int h = 0; h < line->hold_count; h++) {
-        const struct world_hold *hold = &line->holds[h];
-        if (hold->process == p->process || !gdn_modes_conflict(&w->modes, p->mode, hold->mode))
-            continue;
-        if (!is_certain_hold(w, hold)) continue;
-        int branch = hold->brief ? branch_of(hold->issuer, hold->ticket) : NOWHERE;
-        p->blockers[p->blocker_count++] =
-            (struct oracle_blocker){.process = hold->process, .branch = branch};
-    }
-    for (int j = 0; j < at; j++) {
-        const struct oracle_place *e = &line->places[j];
-        if (e->process == p->process || !gdn_modes_conflict(&w->modes, p->mode, e->mode)) continue;
-        if (!is_seen_by(w, line, resource, at, j) || !counts_for(w, line, e, p)) continue;
-        bool brief = (e->flags & GDN_REQUEST_BRIEF) != 0;
-        int branch = brief ? branch_of(e->issuer, e->ticket) : NOWHERE;
-        bool queued = e->blocker_count > 0;
-        p->blockers[p->blocker_count++] =
-            (struct oracle_blocker){e->process, branch, queued, e->option, resource, 0};
-    }
-}
-
-/* Once its process has been granted what it asks for in place @p e, what it asks for in @p p can be
- * granted at once. */
-static bool would_cover(const struct oracle *o, const struct line *line,
-                        const struct oracle_place *e, const struct oracle_place *p)
-{
-    uint16_t modes = (uint16_t)(held_by(line, p->process) | 1u << e->mode);
-    bool awaited = e->option == 0 && oracle_find(o, e->issuer, e->ticket) != NOWHERE;
-    return e->process == p->process && (awaited || e->blocker_count == 0) &&
-           gdn_modes_cover(&o->world->modes, modes, p->mode);
-}
-
-/* Somebody else stands behind place @p after (NOWHERE: anywhere) and before @p at, and in its way.
- */
-static bool others_between(const struct world *w, const struct line *line, int resource, int after,
-                           int at)
-{
-    const struct oracle_place *p = &line->places[at];
-    for (int j = after == NOWHERE ? 0 : after + 1; j < at; j++) {
-        const struct oracle_place *e = &line->places[j];
-        if (e->process != p->process && e->option == 0 &&
-            gdn_modes_conflict(&w->modes, p->mode, e->mode) &&
-            is_seen_by(w, line, resource, at, j)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* The place whose grant covers that at @p at, where it cannot be served before. */
-static const struct oracle_place *covering(const struct oracle *o, const struct line *line,
-                                           int resource, int at)
-{
-    const struct world *w = o->world;
-    const struct oracle_place *p = &line->places[at];
-    if (w->unordered[resource] || will_be_ahead(line, p)) return NULL;
-    if (!others_between(w, line, resource, NOWHERE, at)) return NULL;
-    for (int j = at - 1; j >= 0; j--) {
-        const struct oracle_place *e = &line->places[j];
-        if (e->channel != NOWHERE && e->channel != p->channel) continue;
-        bool alone = gdn_modes_cover(&w->modes, (uint16_t)(1u << e->mode), p->mode);
-        if (!would_cover(o, line, e, p)) continue;
-        if (!alone || others_between(w, line, resource, j, at)) return e;
-    }
-    for (int j = line->place_count - 1; j >= 0; j--) {
-        const struct oracle_place *e = &line->places[j];
-        if (will_be_ahead(line, e) && would_cover(o, line, e, p)) return e;
-    }
-    return NULL;
-}
-
-/* Every unit that is out before a pool's entry, the process's own too. */
-static void find_shares(const struct world *w, struct line *line, int resource, int at)
-{
-    struct oracle_place *p = &line->places[at];
-    uint32_t out = 0;
-    p->blocker_count = 0;
-    for (int h = 0; h < line->hold_count; h++) {
-        const struct world_hold *hold = &line->holds[h];
-        if (!is_certain_hold(w, hold)) continue;
-        int branch = hold->brief ? branch_of(hold->issuer, hold->ticket) : NOWHERE;
-        p->blockers[p->blocker_count++] = (struct oracle_blocker){
-            .process = hold->process, .branch = branch, .units = hold->units};
-        out += hold->units;
-    }
-    for (int j = 0; j < at; j++) {
-        const struct oracle_place *e = &line->places[j];
-        if (!is_seen_by(w, line, resource, at, j) || (e->option != 0 && incomplete(w))) continue;
-        bool brief = (e->flags & GDN_REQUEST_BRIEF) != 0;
-        int branch = brief ? branch_of(e->issuer, e->ticket) : NOWHERE;
-        bool queued = e->blocker_count > 0;
-        p->blockers[p->blocker_count++] =
-            (struct oracle_blocker){e->process, branch, queued, e->option, resource, e->units};
-        out += e->units;
-    }
-    if (out <= p->allowance) p->blocker_count = 0;
-}
-
-/* Any one of its shares is too much. */
-static bool needs_all(const struct oracle_place *place)
-{
-    for (int i = 0; i < place->blocker_count; i++) {
-        if (place->blockers[i].units != 0 && place->blockers[i].units <= place->allowance) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static void find_place_blockers(struct oracle *o, struct line *line, int resource, int at)
-{
-    struct oracle_place *p = &line->places[at];
-    if (o->world->capacity[resource] != 0) {
-        find_shares(o->world, line, resource, at);
-        return;
-    }
-    uint16_t held = held_by(line, p->process);
-    p->blocker_count = 0;
-    if (held != 0 && gdn_modes_cover(&o->world->modes, held, p->mode)) return;
-    const struct oracle_place *cover = covering(o, line, resource, at);
-    if (cover == NULL) {
-        add_own_blockers(o->world, line, resource, at);
-        return;
-    }
-    p->blocker_count = cover->blocker_count;
-    memcpy(p->blockers, cover->blockers, sizeof p->blockers);
-}
-
-static void find_blockers(struct oracle *o, struct line *line, int resource)
-{
-    for (int i = 0; i < line->place_count; i++) {
-        if (will_be_ahead(line, &line->places[i])) find_place_blockers(o, line, resource, i);
-    }
-    for (int i = 0; i < line->place_count; i++) {
-        struct oracle_place *p = &line->places[i];
-        find_place_blockers(o, line, resource, i);
-        int found = oracle_find(o, p->issuer, p->ticket);
-        struct oracle_ticket *t = found == NOWHERE ? NULL : &o->tickets[found];
-        if (t == NULL) continue;
-        t->at[resource] = p;
-        t->partial |= !needs_all(p);
-        if (t->direct) continue;
-        for (int b = 0; b < p->blocker_count; b++) add_blocker(t, p->blockers[b]);
-    }
-}
-
-/* ---- Direct needs ---- */
-
-static int wakes_for(const struct world *w, const struct world_wait *wait, int by)
-{
-    int count = 0;
-    for (int i = 0; i < w->message_count; i++) {
-        const struct world_message *m = recorded(w, i);
-        if (m == NULL || m->verb != GDN_VERB_WAKE || m->by != by || m->to != wait->node) continue;
-        bool fits = m->ticket == 0 ? m->process == wait->process : m->ticket == wait->ticket;
-        count += fits;
-    }
-    return count;
-}
-
-static bool given_back(const struct world *w, int process, int resource)
-{
-    for (int i = 0; i < w->message_count; i++) {
-        const struct world_message *m = recorded(w, i);
-        if (m == NULL || m->process != process) continue;
-        if (m->verb == GDN_VERB_END) return true;
-        bool gives = m->verb == GDN_VERB_RELEASE || m->verb == GDN_VERB_CANCEL;
-        if (gives && m->resource == resource) return true;
-    }
-    return false;
-}
-
-/* Without a wake: its hold is being given back, or may be unseen. */
-static bool met_unwoken(const struct world *w, const struct world_need *need)
-{
-    if (need->resource == NOWHERE) return false;
-    if (holds_for_certain(w, need->process, need->resource)) return false;
-    return incomplete(w) || given_back(w, need->process, need->resource);
-}
-
-static bool may_be_woken(const struct world *w, const struct world_wait *wait)
-{
-    for (int n = 0; n < NODES; n++) {
-        if (n != wait->node && w->open[n][wait->node]) return true;
-    }
-    return false;
-}
-
-static bool met_by_mail(const struct world *w, const struct world_wait *wait, int index)
-{
-    const struct world_need *need = &wait->needs[index];
-    if (may_be_woken(w, wait)) return true;
-    if (met_unwoken(w, need)) return true;
-    int earlier =
-        0; /* Listings of that process before, not met otherwise: they take wakes first. */
-    for (int i = 0; i < index; i++) {
-        const struct world_need *other = &wait->needs[i];
-        bool same = other->kind == GDN_NEED_PROCESS && other->process == need->process;
-        earlier += same && !met_unwoken(w, other);
-    }
-    return earlier < wakes_for(w, wait, need->process);
 }
 
 /* ---- Satisfaction ---- */
@@ -565,12 +130,12 @@ static struct part look_at(const struct oracle *o, const struct oracle_ticket *t
     const struct world_wait *wait = &o->world->waits[t->wait];
     const struct world_need *need = &wait->needs[at];
     if (need->kind == GDN_NEED_PROCESS) {
-        return (struct part){.met = met_by_mail(o->world, wait, at) ||
+        return (struct part){.met = mail_meets(o->world, wait, at) ||
                                     goes_on(f, need->process, branch_needed(need))};
     }
     if (need->kind == GDN_NEED_RESOURCE) {
         bool named = need->resource == without;
-        bool granted = may_be_woken(o->world, wait) || is_granted(f, t->at[need->resource]);
+        bool granted = mail_may_wake(o->world, wait) || is_granted(f, t->at[need->resource]);
         bool met = !named && granted;
         return (struct part){.met = met, .named = named};
     }
@@ -583,7 +148,7 @@ static struct part look_at(const struct oracle *o, const struct oracle_ticket *t
         part.needless |= child.needless;
     }
     bool choice = need->at_least < need->children;
-    part.met = met >= need->at_least || (choice && incomplete(o->world));
+    part.met = met >= need->at_least || (choice && mail_is_incomplete(o->world));
     part.needless |= part.named && choice && part.met;
     return part;
 }
@@ -723,16 +288,16 @@ static void list_direct_blockers(struct oracle *o, int ticket)
     const struct world_wait *wait = &o->world->waits[t->wait];
     for (int i = 0; i < wait->need_count; i++) {
         const struct world_need *need = &wait->needs[i];
-        if (need->kind == GDN_NEED_RESOURCE && !may_be_woken(o->world, wait)) {
+        if (need->kind == GDN_NEED_RESOURCE && !mail_may_wake(o->world, wait)) {
             const struct oracle_place *place = t->at[need->resource];
             for (int b = 0; place != NULL && b < place->blocker_count; b++) {
-                add_blocker(t, place->blockers[b]);
+                oracle_add_blocker(t, place->blockers[b]);
             }
         }
-        if (need->kind != GDN_NEED_PROCESS || met_by_mail(o->world, wait, i)) continue;
+        if (need->kind != GDN_NEED_PROCESS || mail_meets(o->world, wait, i)) continue;
         struct oracle_blocker blocker = {
             .process = need->process, .branch = branch_needed(need), .queued = need->queued};
-        add_blocker(t, blocker);
+        oracle_add_blocker(t, blocker);
     }
 }
 
@@ -791,19 +356,17 @@ static bool waits_for_option(const struct oracle_ticket *t)
 
 void oracle_judge(struct oracle *o, const struct world *world)
 {
-    static struct line lines[RESOURCES];
     memset(o, 0, sizeof *o);
     o->world = world;
     add_listed(o);
-    for (int r = 0; r < RESOURCES; r++) draw_line(o, r, &lines[r]);
-    for (int r = 0; r < RESOURCES; r++) find_blockers(o, &lines[r], r);
+    line_draw_all(o);
     find_stuck(o);
     if (!uses_branches(world)) try_every_set(o);
     o->all_of = true;
     for (int t = 0; t < o->ticket_count; t++) {
         struct oracle_ticket *ticket = &o->tickets[t];
-        if (ticket->direct && !has_choice(o, ticket)) list_direct_blockers(o, t);
-        bool choice = has_choice(o, ticket) || waits_for_option(ticket) || ticket->partial;
+        if (ticket->direct && !oracle_has_choice(o, ticket)) list_direct_blockers(o, t);
+        bool choice = oracle_has_choice(o, ticket) || waits_for_option(ticket) || ticket->partial;
         if (ticket->stuck && choice) o->all_of = false;
     }
     if (o->all_of) find_cores(o);

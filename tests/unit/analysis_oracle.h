@@ -67,4 +67,15 @@ bool oracle_frees(const struct oracle *oracle, uint64_t tickets, unsigned gone);
 /* The ticket of that name; NOWHERE. */
 int oracle_find(const struct oracle *oracle, int node, uint64_t number);
 
+/* ---- For analysis_line.c ---- */
+
+/* @p wait: in the world's waits[]; NOWHERE: only its home knows it. */
+void oracle_add(struct oracle *oracle, int process, int node, uint64_t number, int wait,
+                bool direct);
+void oracle_add_blocker(struct oracle_ticket *ticket, struct oracle_blocker blocker);
+bool oracle_has_choice(const struct oracle *oracle, const struct oracle_ticket *ticket);
+
+/* Of its process, the branch that a ticket belongs to. */
+int oracle_branch(int node, uint64_t ticket);
+
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Random small cuts, judged by the analysis and by definition (analysis_oracle.c). What must agree:
+/* Random small cuts, judged by the analysis and by definition (analysis_oracle.h). What must agree:
  * who is stuck, which cores there are, that each witness is a shortest cycle of real edges, that
  * each victim set frees its core and none smaller would, and that nothing depends on the order of
  * the cut's tables. GDN_SEED and GDN_RUNS replay. */
