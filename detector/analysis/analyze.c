@@ -18,11 +18,11 @@ struct analysis {
     const struct gdn_allocator *memory;
     struct gdn__preference preference;
     struct gdn__fold fold;
-    struct gdn__graph graph;
-    struct gdn__graph stuck; /* The part of it that nothing can satisfy. */
-    uint32_t *place;         /* Scratch of gdn__graph_part() on stuck. */
+    struct gdn__graph graph; /* First the whole, then what is stuck. */
+    bool any_stuck;
+    uint32_t *place; /* Scratch of gdn__graph_part(). */
     uint32_t core_count;
-    uint32_t *vertices;        /* Of stuck, core by core: */
+    uint32_t *vertices;        /* Core by core: */
     size_t *first;             /* core c has vertices[first[c]..first[c + 1]). */
     uint32_t *group;           /* By core: the first core that it shares a process with, directly or
                                   through others. */
@@ -56,33 +56,32 @@ static enum gdn_err count_processes(struct analysis *a)
 
 /* ---- What is stuck, and its cores ---- */
 
-static enum gdn_err cut_out_stuck(struct analysis *a)
+/* From here on only what is stuck matters. */
+static enum gdn_err narrow_to_stuck(struct analysis *a)
 {
     struct gdn__reduction reduction;
     enum gdn_err err = gdn__reduction_init(&reduction, &a->graph);
-    uint32_t *place = NULL;
+    size_t count = 0;
     if (err == GDN_OK && !gdn__reduce(&reduction, NULL, 0)) {
-        size_t count = 0;
         for (uint32_t v = 0; v < a->graph.vertex_count; v++) {
             if (reduction.pending[v] != 0) reduction.worklist[count++] = v;
         }
-        place = gdn__calloc(a->memory, a->graph.vertex_count * sizeof *place);
-        err = place == NULL
-                  ? GDN_ERR_MEMORY
-                  : gdn__graph_part(&a->graph, reduction.worklist, count, place, &a->stuck);
+        uint32_t *place = reduction.pending; /* Not needed any more. */
+        memset(place, 0, a->graph.vertex_count * sizeof *place);
+        err = gdn__graph_narrow(&a->graph, reduction.worklist, count, place);
     }
-    gdn__free(a->memory, place);
     gdn__reduction_fini(&reduction);
+    a->any_stuck = count > 0;
     return err;
 }
 
 static void group_vertices(struct analysis *a, const uint32_t *core_of)
 {
-    for (uint32_t v = 0; v < a->stuck.vertex_count; v++) {
+    for (uint32_t v = 0; v < a->graph.vertex_count; v++) {
         if (core_of[v] != GDN_NONE) a->first[core_of[v] + 1]++;
     }
     for (uint32_t c = 0; c < a->core_count; c++) a->first[c + 1] += a->first[c];
-    for (uint32_t v = 0; v < a->stuck.vertex_count; v++) {
+    for (uint32_t v = 0; v < a->graph.vertex_count; v++) {
         if (core_of[v] != GDN_NONE) a->vertices[a->first[core_of[v]]++] = v;
     }
     for (uint32_t c = a->core_count; c > 0; c--) a->first[c] = a->first[c - 1];
@@ -91,14 +90,14 @@ static void group_vertices(struct analysis *a, const uint32_t *core_of)
 
 static enum gdn_err find_cores(struct analysis *a)
 {
-    size_t count = a->stuck.vertex_count;
+    size_t count = a->graph.vertex_count;
     uint32_t *core_of = gdn__alloc(a->memory, count * sizeof *core_of);
     a->place = gdn__calloc(a->memory, count * sizeof *a->place);
     a->vertices = gdn__alloc(a->memory, count * sizeof *a->vertices);
     a->owner = gdn__calloc(a->memory, a->fold.cut->process_count * sizeof *a->owner);
     enum gdn_err err = GDN_ERR_MEMORY;
     if (core_of != NULL && a->place != NULL && a->vertices != NULL && a->owner != NULL) {
-        err = gdn__cores_find(&a->stuck, core_of, &a->core_count, a->why, a->why_bytes);
+        err = gdn__cores_find(&a->graph, core_of, &a->core_count, a->why, a->why_bytes);
     }
     if (err == GDN_OK) {
         size_t cores = a->core_count;
@@ -214,7 +213,7 @@ static enum gdn_err describe_core(struct analysis *a, uint32_t c)
     struct gdn__core core;
     size_t first = a->first[c], count = a->first[c + 1] - first;
     enum gdn_err err =
-        gdn__core_init(&core, &a->fold, &a->stuck, &a->vertices[first], count, a->place);
+        gdn__core_init(&core, &a->fold, &a->graph, &a->vertices[first], count, a->place);
     if (err == GDN_OK) err = list_members(a, c, &core);
     if (err == GDN_OK) {
         deadlock->model = core.model;
@@ -230,7 +229,7 @@ static enum gdn_err find_tails(struct analysis *a)
 {
     struct gdn__tails tails;
     const gdn_cut *cut = a->fold.cut;
-    enum gdn_err err = gdn__tails_init(&tails, &a->stuck, cut->process_count);
+    enum gdn_err err = gdn__tails_init(&tails, &a->graph, cut->process_count);
     for (uint32_t c = 0; err == GDN_OK && c < a->core_count; c++) {
         const struct gdn_deadlock *deadlock = &a->verdict->deadlocks[c];
         for (size_t i = 0; i < deadlock->member_count; i++) {
@@ -300,7 +299,7 @@ static enum gdn_err choose_for_group(struct analysis *a, const uint32_t *members
         memcpy(&vertices[vertex_count], &a->vertices[first], size * sizeof *vertices);
         vertex_count += size;
     }
-    enum gdn_err err = gdn__victims_choose(&a->fold, &a->stuck, vertices, vertex_count, a->place,
+    enum gdn_err err = gdn__victims_choose(&a->fold, &a->graph, vertices, vertex_count, a->place,
                                            position, &a->preference, &group.choice);
     if (err != GDN_OK) return err;
     for (size_t i = 0; i < group.choice.victim_count; i++) {
@@ -335,7 +334,7 @@ static size_t line_up(struct analysis *a, uint32_t *cores)
 static enum gdn_err choose_victims(struct analysis *a)
 {
     uint32_t *cores = gdn__alloc(a->memory, a->core_count * sizeof *cores);
-    uint32_t *vertices = gdn__alloc(a->memory, a->stuck.vertex_count * sizeof *vertices);
+    uint32_t *vertices = gdn__alloc(a->memory, a->graph.vertex_count * sizeof *vertices);
     uint32_t *position = gdn__calloc(a->memory, a->fold.cut->process_count * sizeof *position);
     enum gdn_err err = GDN_ERR_MEMORY;
     if (cores != NULL && vertices != NULL && position != NULL) {
@@ -391,16 +390,14 @@ static enum gdn_err judge(struct analysis *a)
 {
     enum gdn_err err = gdn__build(&a->fold, &a->graph);
     if (err == GDN_OK) err = count_processes(a);
-    if (err == GDN_OK) err = cut_out_stuck(a);
-    gdn__graph_fini(&a->graph); /* From here on only what is stuck matters. */
-    if (err == GDN_OK && a->stuck.vertex_count > 0) err = judge_cores(a);
+    if (err == GDN_OK) err = narrow_to_stuck(a);
+    if (err == GDN_OK && a->any_stuck) err = judge_cores(a);
     return err;
 }
 
 static void release(struct analysis *a)
 {
     gdn__graph_fini(&a->graph);
-    gdn__graph_fini(&a->stuck);
     gdn__free(a->memory, a->place);
     gdn__free(a->memory, a->vertices);
     gdn__free(a->memory, a->first);
@@ -430,7 +427,6 @@ static enum gdn_err analyze(struct analysis *a, const gdn_cut *cut, enum gdn_pol
     a->verdict = new_verdict(cut);
     if (a->verdict == NULL) return GDN_ERR_MEMORY;
     gdn__graph_init(&a->graph, a->memory);
-    gdn__graph_init(&a->stuck, a->memory);
     enum gdn_err err = gdn__preference_init(&a->preference, cut, policy);
     enum gdn_err folded = gdn__fold_init(&a->fold, cut);
     if (err == GDN_OK) err = folded;

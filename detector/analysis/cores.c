@@ -165,7 +165,7 @@ static bool allocate(struct search *s)
     s->worklist = gdn__alloc(memory, bytes);
     s->size = gdn__alloc(memory, bytes);
     s->left = gdn__alloc(memory, bytes);
-    s->group = gdn__alloc(memory, bytes);
+    s->group = gdn__alloc(memory, s->graph->units.count == 0 ? 0 : bytes);
     return s->alive != NULL && s->place != NULL && s->label != NULL && s->pending != NULL &&
            s->worklist != NULL && s->size != NULL && s->left != NULL && s->group != NULL;
 }

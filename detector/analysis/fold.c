@@ -377,6 +377,15 @@ static enum gdn_err reserve(struct gdn__fold *fold)
     return GDN_OK;
 }
 
+/* They take much, and nobody asks them again. */
+static void forget_indexes(struct gdn__fold *fold)
+{
+    gdn__map_fini(&fold->wait_of);
+    gdn__map_fini(&fold->home_of);
+    gdn__free(&fold->cut->allocator, fold->first_home);
+    fold->first_home = NULL;
+}
+
 enum gdn_err gdn__fold_init(struct gdn__fold *fold, const gdn_cut *cut)
 {
     *fold = (struct gdn__fold){.cut = cut};
@@ -397,19 +406,18 @@ enum gdn_err gdn__fold_init(struct gdn__fold *fold, const gdn_cut *cut)
     if (err == GDN_OK) err = group_holds(fold);
     if (err == GDN_OK) err = group_places(fold);
     if (err == GDN_OK) link_places(fold);
+    forget_indexes(fold);
     return err;
 }
 
 void gdn__fold_fini(struct gdn__fold *fold)
 {
     const struct gdn_allocator *memory = &fold->cut->allocator;
+    forget_indexes(fold);
     gdn__mail_fini(&fold->mail);
-    gdn__map_fini(&fold->wait_of);
-    gdn__map_fini(&fold->home_of);
     gdn__free(memory, fold->waits);
     gdn__free(memory, fold->homes);
     gdn__free(memory, fold->holds);
     gdn__free(memory, fold->places);
-    gdn__free(memory, fold->first_home);
     gdn__free(memory, fold->waiting);
 }

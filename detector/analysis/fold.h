@@ -77,10 +77,12 @@ struct gdn__fold {
     size_t hold_count, hold_capacity;
     struct gdn__place *places;
     size_t place_count, place_capacity;
+    bool *waiting; /* By process: it waits, whether or not it is known for whom. */
+
+    /* While it is made. */
     struct gdn__map wait_of; /* (issuer, 0) | ticket -> 1 + index in waits[]. */
     uint32_t *first_home;    /* By resource: 1 + the first of its homes[]; 0: it has none. */
     struct gdn__map home_of; /* (party, resource) -> 1 + index in homes[], of its other homes. */
-    bool *waiting;           /* By process: it waits, whether or not it is known for whom. */
 };
 
 /* Deliver the mail. gdn__fold_fini() also after an error. */

@@ -23,7 +23,6 @@ void gdn__graph_fini(struct gdn__graph *graph)
     gdn__free(memory, graph->info);
     gdn__free(memory, graph->in_first);
     gdn__free(memory, graph->in_from);
-    gdn__free(memory, graph->origin);
     gdn__map_fini(&graph->branches);
     gdn__units_fini(&graph->units, memory);
     *graph = (struct gdn__graph){.memory = graph->memory, .branches = graph->branches};
@@ -161,52 +160,135 @@ enum gdn_err gdn__graph_finish(struct gdn__graph *graph)
 
 /* ---- Parts ---- */
 
-/* Copies the edges that stay inside; each that leads outside counts as satisfied. */
-static enum gdn_err copy_edges(const struct gdn__graph *graph, const uint32_t *place,
-                               struct gdn__graph *part)
+/* Room for the rows of a part, at most as long as its vertices have them in the whole. */
+static enum gdn_err reserve_rows(struct gdn__graph *part, size_t vertices, size_t edges)
 {
+    const struct gdn_allocator *memory = &part->memory;
+    part->vertices = gdn__alloc(memory, vertices * sizeof *part->vertices);
+    part->first = gdn__alloc(memory, (vertices + 1) * sizeof *part->first);
+    part->in_first = gdn__calloc(memory, (vertices + 1) * sizeof *part->in_first);
+    part->to = gdn__alloc(memory, edges * sizeof *part->to);
+    part->info = gdn__alloc(memory, edges * sizeof *part->info);
+    part->in_from = gdn__alloc(memory, edges * sizeof *part->in_from);
+    bool fits = part->vertices != NULL && part->first != NULL && part->in_first != NULL &&
+                part->to != NULL && part->info != NULL && part->in_from != NULL;
+    if (!fits) return GDN_ERR_MEMORY;
+    part->vertex_capacity = vertices;
+    return GDN_OK;
+}
+
+/* Copies the edges of the next vertex that stay inside, from @p at on; each that leads outside
+ * counts as satisfied. Where they end. */
+static uint32_t copy_row(const struct gdn__graph *graph, uint32_t old, const uint32_t *place,
+                         struct gdn__graph *part, uint32_t at)
+{
+    uint32_t v = (uint32_t)part->vertex_count++;
+    part->vertices[v] = graph->vertices[old];
+    part->first[v] = at;
+    for (uint32_t e = graph->first[old]; e < graph->first[old + 1]; e++) {
+        uint32_t inside = place[graph->to[e]];
+        if (inside == 0) {
+            gdn__graph_grant_one(part, v);
+            continue;
+        }
+        part->to[at] = inside - 1;
+        part->info[at++] = graph->info[e];
+        part->in_first[inside - 1]++;
+    }
+    return at;
+}
+
+static void turn_around(struct gdn__graph *part)
+{
+    sum_rows(part->in_first, part->vertex_count);
     for (uint32_t v = 0; v < part->vertex_count; v++) {
-        uint32_t old = part->origin[v];
-        for (uint32_t e = graph->first[old]; e < graph->first[old + 1]; e++) {
-            uint32_t inside = place[graph->to[e]];
-            if (inside == 0) {
-                gdn__graph_grant_one(part, v);
-                continue;
-            }
-            enum gdn_err err = gdn__graph_link(part, v, inside - 1, graph->info[e]);
-            if (err != GDN_OK) return err;
+        for (uint32_t e = part->first[v]; e < part->first[v + 1]; e++) {
+            part->in_from[part->in_first[part->to[e]]++] = v;
         }
     }
-    return GDN_OK;
+    shift_back(part->in_first, part->vertex_count);
 }
 
 enum gdn_err gdn__graph_part(const struct gdn__graph *graph, const uint32_t *vertices, size_t count,
                              uint32_t *place, struct gdn__graph *part)
 {
     gdn__graph_init(part, &graph->memory);
-    part->origin = gdn__alloc(&graph->memory, count * sizeof *part->origin);
-    if (part->origin == NULL) return GDN_ERR_MEMORY;
-
-    size_t arcs = 0;
+    size_t edges = 0;
     for (size_t i = 0; i < count; i++) {
-        arcs += graph->first[vertices[i] + 1] - graph->first[vertices[i]];
+        edges += graph->first[vertices[i] + 1] - graph->first[vertices[i]];
+        place[vertices[i]] = (uint32_t)i + 1;
     }
-    enum gdn_err err = gdn__graph_reserve(part, count, arcs);
-    for (size_t i = 0; err == GDN_OK && i < count; i++) {
-        const struct gdn__vertex *vertex = &graph->vertices[vertices[i]];
-        uint32_t added;
-        err = gdn__graph_add(part, (enum gdn__vertex_kind)vertex->kind, vertex->ref, vertex->need,
-                             &added);
-        if (err != GDN_OK) break;
-        place[vertices[i]] = added + 1;
-        part->origin[added] = vertices[i];
-    }
-    if (err == GDN_OK) err = copy_edges(graph, place, part);
+    enum gdn_err err = reserve_rows(part, count, edges);
     if (err == GDN_OK) {
+        uint32_t end = 0;
+        for (size_t i = 0; i < count; i++) end = copy_row(graph, vertices[i], place, part, end);
+        part->first[count] = end;
+        turn_around(part);
         err = gdn__units_part(&graph->units, &graph->memory, vertices, count, place, &part->units);
     }
+    if (err == GDN_OK) err = gdn__units_index(&part->units, &part->memory, count);
     for (size_t i = 0; i < count; i++) place[vertices[i]] = 0;
-    if (err == GDN_OK) err = gdn__graph_finish(part);
     if (err != GDN_OK) gdn__graph_fini(part);
     return err;
+}
+
+/* ---- Narrowing ---- */
+
+/* Of one side's rows, those of the vertices that stay, without the others. @p info NULL: none. */
+static void narrow_rows(uint32_t count, uint32_t *first, uint32_t *to, uint32_t *info,
+                        const uint32_t *place)
+{
+    uint32_t kept = 0, end = 0, e = 0;
+    for (uint32_t v = 0; v < count; v++) {
+        uint32_t row_end = first[v + 1]; /* Rows move down: first[v + 1] is not written yet. */
+        if (place[v] != 0) first[kept++] = end;
+        for (; e < row_end; e++) {
+            if (place[v] == 0 || place[to[e]] == 0) continue;
+            if (info != NULL) info[end] = info[e];
+            to[end++] = place[to[e]] - 1;
+        }
+    }
+    first[kept] = end;
+}
+
+static void narrow_vertices(struct gdn__graph *graph, const uint32_t *place)
+{
+    uint32_t kept = 0;
+    for (uint32_t v = 0; v < graph->vertex_count; v++) {
+        if (place[v] == 0) continue;
+        graph->vertices[kept] = graph->vertices[v];
+        for (uint32_t e = graph->first[v]; e < graph->first[v + 1]; e++) {
+            if (place[graph->to[e]] == 0) gdn__graph_grant_one(graph, kept);
+        }
+        kept++;
+    }
+    graph->vertex_count = kept;
+}
+
+static enum gdn_err narrow_units(struct gdn__graph *graph, const uint32_t *kept, size_t count,
+                                 const uint32_t *place)
+{
+    struct gdn__units part = {.shares = NULL};
+    enum gdn_err err = gdn__units_part(&graph->units, &graph->memory, kept, count, place, &part);
+    if (err == GDN_OK) err = gdn__units_index(&part, &graph->memory, count);
+    if (err != GDN_OK) {
+        gdn__units_fini(&part, &graph->memory);
+        return err;
+    }
+    gdn__units_fini(&graph->units, &graph->memory);
+    graph->units = part;
+    return GDN_OK;
+}
+
+enum gdn_err gdn__graph_narrow(struct gdn__graph *graph, const uint32_t *kept, size_t count,
+                               uint32_t *place)
+{
+    uint32_t all = (uint32_t)graph->vertex_count;
+    for (size_t i = 0; i < count; i++) place[kept[i]] = (uint32_t)i + 1;
+    enum gdn_err err = narrow_units(graph, kept, count, place);
+    if (err != GDN_OK) return err;
+    narrow_vertices(graph, place);
+    narrow_rows(all, graph->first, graph->to, graph->info, place);
+    narrow_rows(all, graph->in_first, graph->in_from, NULL, place);
+    return GDN_OK;
 }

@@ -74,7 +74,6 @@ struct gdn__graph {
     /* After gdn__graph_finish(): the successors of v are to[first[v]..first[v + 1]). */
     uint32_t *first, *to, *info;
     uint32_t *in_first, *in_from;
-    uint32_t *origin; /* Of a part: the vertex each one was; else NULL. */
 };
 
 void gdn__graph_init(struct gdn__graph *graph, const struct gdn_allocator *memory);
@@ -124,6 +123,12 @@ GDN_MUST_USE enum gdn_err gdn__graph_finish(struct gdn__graph *graph);
  * they hold, not what the graph holds. After an error there is no part to free. */
 GDN_MUST_USE enum gdn_err gdn__graph_part(const struct gdn__graph *graph, const uint32_t *vertices,
                                           size_t count, uint32_t *place, struct gdn__graph *part);
+
+/* Leave of a finished graph only the @p count vertices, which ascend; all others count as
+ * satisfied.
+ * @p place is scratch, one zero for each vertex. After an error the graph is what it was. */
+GDN_MUST_USE enum gdn_err gdn__graph_narrow(struct gdn__graph *graph, const uint32_t *kept,
+                                            size_t count, uint32_t *place);
 
 static inline uint32_t gdn__graph_edge_count(const struct gdn__graph *graph)
 {
