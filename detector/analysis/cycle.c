@@ -58,11 +58,11 @@ static uint32_t measure(struct search *s, uint32_t start, uint32_t limit)
     return limit;
 }
 
-static void find(struct search *s, const uint32_t *starts, size_t start_count, uint32_t *start,
-                 uint32_t *distance, uint32_t *length)
+static void find(struct search *s, const uint32_t *starts, size_t start_count, uint32_t least,
+                 uint32_t *start, uint32_t *distance, uint32_t *length)
 {
     uint32_t best = UINT32_MAX;
-    for (size_t i = 0; i < start_count && best > 1; i++) {
+    for (size_t i = 0; i < start_count && best > least; i++) {
         uint32_t found = measure(s, starts[i], best);
         if (found >= best) continue;
         best = found;
@@ -74,8 +74,8 @@ static void find(struct search *s, const uint32_t *starts, size_t start_count, u
 }
 
 enum gdn_err gdn__cycle_find(const struct gdn__graph *core, const uint32_t *starts,
-                             size_t start_count, uint32_t *start, uint32_t *distance,
-                             uint32_t *length)
+                             size_t start_count, uint32_t least, uint32_t *start,
+                             uint32_t *distance, uint32_t *length)
 {
     const struct gdn_allocator *memory = &core->memory;
     size_t bytes = core->vertex_count * sizeof(uint32_t);
@@ -84,7 +84,7 @@ enum gdn_err gdn__cycle_find(const struct gdn__graph *core, const uint32_t *star
     s.level = gdn__alloc(memory, bytes);
     s.next = gdn__alloc(memory, bytes);
     bool fits = s.seen != NULL && s.level != NULL && s.next != NULL;
-    if (fits) find(&s, starts, start_count, start, distance, length);
+    if (fits) find(&s, starts, start_count, least, start, distance, length);
     gdn__free(memory, s.seen);
     gdn__free(memory, s.level);
     gdn__free(memory, s.next);

@@ -62,6 +62,14 @@ static bool draw_row(struct state *s, uint32_t from)
     return true;
 }
 
+/* Decided by links and members alone, so that it does not depend on how the part is drawn. */
+static bool is_too_dense(const struct state *s, uint64_t rows, uint64_t count)
+{
+    uint64_t links = s->link_count;
+    return links > GDN__QUOTIENT_LINKS_MAX || links > GDN__QUOTIENT_DENSITY_MAX * count ||
+           links > GDN__QUOTIENT_DENSITY_MAX * rows + GDN__QUOTIENT_AHEAD_MAX;
+}
+
 static enum gdn_err draw(struct state *s, uint32_t count)
 {
     struct gdn__quotient *q = s->quotient;
@@ -71,7 +79,7 @@ static enum gdn_err draw(struct state *s, uint32_t count)
     for (uint32_t p = 0; p < count; p++) {
         q->first[p] = s->link_count;
         if (!draw_row(s, p)) return GDN_ERR_MEMORY;
-        if (s->link_count > GDN__QUOTIENT_LINKS_MAX) return GDN_OK;
+        if (is_too_dense(s, p + 1, count)) return GDN_OK;
         size_t row = s->link_count - q->first[p];
         if (row > 1) qsort(&q->to[q->first[p]], row, sizeof *q->to, compare_numbers);
     }

@@ -7,8 +7,12 @@
 #include "detector/analysis/breaker.h"
 #include "detector/analysis/graph.h"
 
-/* Hubs stand for very many links: parts with more than these are not drawn. */
+/* Hubs stand for very many links. Parts with more than these are not drawn, */
 #define GDN__QUOTIENT_LINKS_MAX (1u << 20)
+/* nor those with more than so many for each member, which most of them must leave anyway; */
+#define GDN__QUOTIENT_DENSITY_MAX 64
+/* and not further than to where they are so many more than that for the members so far. */
+#define GDN__QUOTIENT_AHEAD_MAX (1u << 18)
 
 struct gdn__quotient {
     struct gdn__digraph digraph;

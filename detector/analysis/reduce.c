@@ -3,6 +3,10 @@
 
 #include "src/core/mem.h"
 
+/* Beginning anew costs a pass over all vertices; one that satisfied less than this part of them is
+ * undone instead, since there are many such in a row where sets of victims are tried. */
+#define FEW_OF 8
+
 enum gdn_err gdn__reduction_init(struct gdn__reduction *reduction, const struct gdn__graph *graph)
 {
     size_t bytes = graph->vertex_count * sizeof(uint32_t);
@@ -70,18 +74,45 @@ bool gdn__reduce_further(struct gdn__reduction *reduction, const uint32_t *remov
     return reduction->freed_count == reduction->graph->vertex_count;
 }
 
-bool gdn__reduce(struct gdn__reduction *reduction, const uint32_t *removed, size_t removed_count)
+static void begin(struct gdn__reduction *reduction)
 {
     const struct gdn__graph *graph = reduction->graph;
-    gdn__returns_reset(&reduction->returns);
     reduction->freed_count = 0;
     for (uint32_t v = 0; v < graph->vertex_count; v++) {
         reduction->pending[v] = graph->vertices[v].need;
         if (reduction->pending[v] == 0) reduction->worklist[reduction->freed_count++] = v;
     }
+    reduction->free_count = reduction->freed_count;
+    reduction->begun = true;
+}
+
+/* Undoes what satisfying the worklist did, without looking at the rest. */
+static void put_back(struct gdn__reduction *reduction)
+{
+    const struct gdn__graph *graph = reduction->graph;
+    for (size_t i = 0; i < reduction->freed_count; i++) {
+        uint32_t v = reduction->worklist[i];
+        reduction->pending[v] = graph->vertices[v].need;
+        for (uint32_t e = graph->in_first[v]; e < graph->in_first[v + 1]; e++) {
+            uint32_t waiter = graph->in_from[e];
+            reduction->pending[waiter] = graph->vertices[waiter].need;
+        }
+    }
+    reduction->freed_count = reduction->free_count;
+}
+
+bool gdn__reduce(struct gdn__reduction *reduction, const uint32_t *removed, size_t removed_count)
+{
+    bool freed_few = reduction->freed_count < reduction->graph->vertex_count / FEW_OF;
+    if (reduction->begun && freed_few) {
+        put_back(reduction);
+    } else {
+        begin(reduction);
+    }
+    gdn__returns_reset(&reduction->returns);
     for (size_t i = 0; i < removed_count; i++) {
         if (reduction->pending[removed[i]] != 0) take_as_satisfied(reduction, removed[i]);
     }
     run(reduction, 0);
-    return reduction->freed_count == graph->vertex_count;
+    return reduction->freed_count == reduction->graph->vertex_count;
 }

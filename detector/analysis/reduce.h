@@ -11,6 +11,8 @@ struct gdn__reduction {
     uint32_t *pending; /* By vertex: needs not met yet; 0: satisfied. */
     uint32_t *worklist;
     size_t freed_count;
+    size_t free_count; /* Those that need nothing: the first of the worklist. */
+    bool begun;
     struct gdn__returns returns; /* Of the pools. */
 };
 

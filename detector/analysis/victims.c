@@ -9,6 +9,9 @@
  * are no more than this, counted in tickets and members gone through. */
 #define TRIAL_WORK_MAX (UINT64_C(1) << 21)
 
+/* Sparing one of many goes through nearly all of the core: as long as it is no more than this. */
+#define PRUNE_WORK_MAX (UINT64_C(1) << 19)
+
 /* A process that may be aborted, and the vertices through which others wait for it. */
 struct candidate {
     size_t first, count; /* In vertices[] of the trial. */
@@ -248,7 +251,7 @@ static void prune(struct trial *t)
     uint64_t work = 0;
     for (size_t i = t->chosen_count; i-- > 0 && t->chosen_count > 1;) {
         work += step_cost(t);
-        if (work > TRIAL_WORK_MAX) return;
+        if (work > PRUNE_WORK_MAX) return;
         if (!is_freed_without(t, i)) continue;
         t->chosen_count--;
         memmove(&t->chosen[i], &t->chosen[i + 1], (t->chosen_count - i) * sizeof *t->chosen);

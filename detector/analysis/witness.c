@@ -98,6 +98,31 @@ static enum gdn_err walk(struct gdn__core *core, const uint32_t *distance, uint3
     return err;
 }
 
+/* A queue never lets a process wait for itself (RULES 1); a pool and a stated wait may. */
+static bool may_wait_for_itself(const struct gdn__core *core, uint32_t ticket)
+{
+    const struct gdn__fold *fold = core->fold;
+    const struct gdn__wait *wait = gdn__core_wait(core, ticket);
+    for (size_t at = wait->place; at != 0; at = fold->places[at - 1].next) {
+        if (fold->homes[fold->places[at - 1].home].capacity != 0) return true;
+    }
+    if (wait->node == GDN_NONE) return false;
+    const struct gdn_cut_need *needs = &fold->cut->nodes[wait->node].needs[wait->need_first];
+    for (size_t i = 0; i < wait->need_count; i++) {
+        if (needs[i].kind == GDN_NEED_PROCESS && needs[i].process == wait->process) return true;
+    }
+    return false;
+}
+
+/* No cycle has fewer tickets. */
+static uint32_t least_length(const struct gdn__core *core)
+{
+    for (size_t i = 0; i < core->ticket_count; i++) {
+        if (may_wait_for_itself(core, core->tickets[i])) return 1;
+    }
+    return 2;
+}
+
 /* The starts are tried in the order of people, so the cycle begins at its first waiter by name. How
  * many are tried must not depend on how the core is drawn. */
 static enum gdn_err find_cycle(struct gdn__core *core, struct gdn_deadlock *deadlock)
@@ -111,8 +136,8 @@ static enum gdn_err find_cycle(struct gdn__core *core, struct gdn_deadlock *dead
     if (distance == NULL) return GDN_ERR_MEMORY;
 
     uint32_t start, length;
-    enum gdn_err err =
-        gdn__cycle_find(&core->graph, core->tickets, starts, &start, distance, &length);
+    enum gdn_err err = gdn__cycle_find(&core->graph, core->tickets, starts, least_length(core),
+                                       &start, distance, &length);
     if (err == GDN_OK) {
         deadlock->witness = gdn__alloc(memory, length * sizeof *deadlock->witness);
         if (deadlock->witness == NULL) err = GDN_ERR_MEMORY;
