@@ -13,7 +13,7 @@ void gdn__graph_init(struct gdn__graph *graph, const struct gdn_allocator *memor
     gdn__map_init(&graph->branches, memory);
 }
 
-void gdn__graph_fini(struct gdn__graph *graph)
+static void free_rows(struct gdn__graph *graph)
 {
     const struct gdn_allocator *memory = &graph->memory;
     gdn__free(memory, graph->vertices);
@@ -23,8 +23,13 @@ void gdn__graph_fini(struct gdn__graph *graph)
     gdn__free(memory, graph->info);
     gdn__free(memory, graph->in_first);
     gdn__free(memory, graph->in_from);
-    gdn__map_fini(&graph->branches);
     gdn__units_fini(&graph->units, memory);
+}
+
+void gdn__graph_fini(struct gdn__graph *graph)
+{
+    if (!graph->borrowed) free_rows(graph);
+    gdn__map_fini(&graph->branches);
     *graph = (struct gdn__graph){.memory = graph->memory, .branches = graph->branches};
 }
 
@@ -209,10 +214,22 @@ static void turn_around(struct gdn__graph *part)
     shift_back(part->in_first, part->vertex_count);
 }
 
+static void borrow(const struct gdn__graph *graph, struct gdn__graph *part)
+{
+    struct gdn__map none = part->branches;
+    *part = *graph;
+    part->branches = none;
+    part->borrowed = true;
+}
+
 enum gdn_err gdn__graph_part(const struct gdn__graph *graph, const uint32_t *vertices, size_t count,
                              uint32_t *place, struct gdn__graph *part)
 {
     gdn__graph_init(part, &graph->memory);
+    if (count == graph->vertex_count) {
+        borrow(graph, part);
+        return GDN_OK;
+    }
     size_t edges = 0;
     for (size_t i = 0; i < count; i++) {
         edges += graph->first[vertices[i] + 1] - graph->first[vertices[i]];

@@ -74,6 +74,7 @@ struct gdn__graph {
     /* After gdn__graph_finish(): the successors of v are to[first[v]..first[v + 1]). */
     uint32_t *first, *to, *info;
     uint32_t *in_first, *in_from;
+    bool borrowed; /* All arrays are those of the graph that it is a part of. */
 };
 
 void gdn__graph_init(struct gdn__graph *graph, const struct gdn_allocator *memory);
@@ -120,7 +121,8 @@ GDN_MUST_USE enum gdn_err gdn__graph_finish(struct gdn__graph *graph);
 
 /* The part of a finished graph made of @p count vertices; all others count as satisfied. @p place
  * is scratch, one zero for each vertex of @p graph, and zero again on return: parts cost what
- * they hold, not what the graph holds. After an error there is no part to free. */
+ * they hold, not what the graph holds. A part that is all of it costs nothing, and borrows @p graph
+ * until it is freed. After an error there is no part to free. */
 GDN_MUST_USE enum gdn_err gdn__graph_part(const struct gdn__graph *graph, const uint32_t *vertices,
                                           size_t count, uint32_t *place, struct gdn__graph *part);
 
