@@ -5,6 +5,10 @@
 #include "detector/analysis/queue.h"
 #include "src/core/mem.h"
 
+/* As many hubs and links are drawn for a hold where all who hold ask for more, see prefix.h. */
+#define HUBS_FOR_HOLD  5
+#define LINKS_FOR_HOLD 11
+
 /* A group whose children are being read. */
 struct level {
     size_t need; /* Of its ticket's. */
@@ -230,11 +234,24 @@ static enum gdn_err link_needs(struct state *s, size_t index)
 
 /* ---- All of it ---- */
 
+/* Room for what queues usually take: a hub for each place behind the first, and several where many
+ * hold what they ask for more of. What turns out not to be needed is never touched. */
+static enum gdn_err reserve(struct state *s)
+{
+    const struct gdn__fold *fold = s->fold;
+    size_t homes = fold->home_count;
+    size_t behind = fold->place_count > homes ? fold->place_count - homes : 0;
+    size_t beside = fold->hold_count > homes ? fold->hold_count - homes : 0;
+    if (beside > behind) beside = behind;
+    return gdn__graph_reserve(
+        s->graph, fold->cut->process_count + fold->wait_count + behind + HUBS_FOR_HOLD * beside,
+        2 * fold->wait_count + 2 * behind + LINKS_FOR_HOLD * beside);
+}
+
 static enum gdn_err add_fixed_vertices(struct state *s)
 {
-    size_t count = s->fold->cut->process_count + s->fold->wait_count;
     uint32_t vertex;
-    enum gdn_err err = gdn__graph_reserve(s->graph, count, s->fold->wait_count * 2);
+    enum gdn_err err = reserve(s);
     for (uint32_t p = 0; err == GDN_OK && p < s->fold->cut->process_count; p++) {
         err = gdn__graph_add(s->graph, GDN__VERTEX_PROCESS, p, GDN__NEED_ALL, &vertex);
     }

@@ -20,8 +20,8 @@ struct gdn__rows {
     const uint32_t *first, *to;
 };
 
-/* @p label, by vertex: below rows->count, the same for two exactly if each reaches the other. After
- * a complaint of igraph @p why has its words. */
+/* @p label, by vertex: some vertex of its component, the same for all of it; two are of one exactly
+ * if each reaches the other. After a complaint of igraph @p why has its words. */
 GDN_MUST_USE enum gdn_err gdn__components_find(const struct gdn_allocator *memory,
                                                const struct gdn__rows *rows, uint32_t *label,
                                                char *why, size_t why_bytes);
