@@ -177,8 +177,8 @@ static void add_document(struct seeds *seeds, const char *path)
 
 static void add_pictures(struct seeds *seeds)
 {
-    static const char names[] =
-        "0T&lt;1\nT2 \\N\\G\\\"\nacct/17\n<b>&amp;{|}</text>\nn1\nn2 --> ]]> caf\xc3\xa9 \xe2\x80\xae";
+    static const char names[] = "0T&lt;1\nT2 \\N\\G\\\"\nacct/17\n<b>&amp;{|}</text>\nn1\nn2 --> "
+                                "]]> caf\xc3\xa9 \xe2\x80\xae";
     add(seeds, "picture", "hostile", names, sizeof names - 1);
 }
 
