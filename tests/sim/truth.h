@@ -9,6 +9,7 @@
  *     truth.c        issuers, channels, and what is sent, taken and lost
  *     truth_home.c   a resource at its home: holders, queue, what may be granted
  *     truth_needs.c  what a direct wait is for
+ *     truth_line.c   who blocks whom in a cut
  *     truth_judge.c  who is stuck for good in a cut */
 #ifndef TESTS_SIM_TRUTH_H
 #define TESTS_SIM_TRUTH_H
