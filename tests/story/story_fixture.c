@@ -59,3 +59,14 @@ void story_lock(struct world *world, const char *node, const char *home, const c
     world_settle(world);
     world_forget_trace(world);
 }
+
+void story_deadlock(struct world *world, gdn_ticket *first, gdn_ticket *second)
+{
+    story_lock(world, "A", "A", "T1", "x", GDN_MODE_EXCLUSIVE);
+    story_lock(world, "B", "B", "T2", "y", GDN_MODE_EXCLUSIVE);
+    *first = story_ask(world, "A", "B", "T1", "y", GDN_MODE_EXCLUSIVE);
+    *second = story_ask(world, "B", "A", "T2", "x", GDN_MODE_EXCLUSIVE);
+    world_settle(world);
+    world_manage_all(world);
+    world_forget_trace(world);
+}

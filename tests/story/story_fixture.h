@@ -26,4 +26,7 @@ gdn_ticket story_ask(struct world *world, const char *node, const char *home, co
 void story_lock(struct world *world, const char *node, const char *home, const char *process,
                 const char *resource, uint8_t mode);
 
+/* T1 of A and T2 of B hold one lock each and want the other's; by these tickets. */
+void story_deadlock(struct world *world, gdn_ticket *first, gdn_ticket *second);
+
 #endif

@@ -31,6 +31,7 @@ static void on_told(void *context, int detector, const struct gdn_detector_event
 
 static struct world *deadlocked_world(struct round *last)
 {
+    gdn_ticket first, second;
     struct world *world = world_new();
     struct world_hooks hooks = {.context = last, .told = on_told};
     *last = (struct round){0};
@@ -40,12 +41,7 @@ static struct world *deadlocked_world(struct round *last)
     world_add_node(world, "C", NULL);
     world_add_watch(world, "D1", &(struct world_watch){.deadline_us = DEADLINE_US});
     world_connect_all(world);
-    story_lock(world, "A", "A", "T1", "x", GDN_MODE_EXCLUSIVE);
-    story_lock(world, "B", "B", "T2", "y", GDN_MODE_EXCLUSIVE);
-    (void)story_ask(world, "A", "B", "T1", "y", GDN_MODE_EXCLUSIVE);
-    (void)story_ask(world, "B", "A", "T2", "x", GDN_MODE_EXCLUSIVE);
-    world_settle(world);
-    world_manage_all(world);
+    story_deadlock(world, &first, &second);
     return world;
 }
 

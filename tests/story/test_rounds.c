@@ -352,94 +352,6 @@ static void a_lost_frame_is_resent_before_anything_behind_it(void **state)
     gdn_cut_free(cut);
 }
 
-/* ---- Aborts ---- */
-
-/* T1 and T2 hold one lock each and want the other's. */
-static void make_deadlock(struct world *world, gdn_ticket *first, gdn_ticket *second)
-{
-    story_lock(world, "A", "A", "T1", "x", EXCLUSIVE);
-    story_lock(world, "B", "B", "T2", "y", EXCLUSIVE);
-    *first = story_ask(world, "A", "B", "T1", "y", EXCLUSIVE);
-    *second = story_ask(world, "B", "A", "T2", "x", EXCLUSIVE);
-    world_settle(world);
-    world_manage_all(world);
-    world_forget_trace(world);
-}
-
-/* The whole way of an abort: taken by the manager, the wait ends, the rollback frees the other. */
-static void an_abort_ends_the_wait_and_frees_the_other(void **state)
-{
-    struct world *world = *state;
-    gdn_ticket first, second;
-    make_deadlock(world, &first, &second);
-    world_abort(world, "D1", second, "T2");
-    world_settle(world);
-    assert_int_equal(world_outcome(world, "D1"), 0); /* Not taken yet. */
-    struct gdn_item item;
-    assert_true(world_take(world, "B", &item));
-    assert_int_equal(item.type, GDN_ITEM_ABORTED);
-    assert_true(gdn_ticket_equal(item.ticket, second));
-    assert_int_equal(world_end(world, "B", "T2"), GDN_OK);
-    world_settle(world);
-    world_manage_all(world);
-    assert_int_equal(world_outcome(world, "D1"), GDN__OUTCOME_ABORTED);
-    assert_int_equal(gdn_site_counters(world_site(world, "A")).ledger.tickets_granted, 2);
-}
-
-/* A grant that has arrived has ended the wait, though nobody took it yet (RULES 14). */
-static void an_abort_that_meets_an_arrived_grant_is_stale(void **state)
-{
-    struct world *world = *state;
-    gdn_ticket first, second;
-    make_deadlock(world, &first, &second);
-    assert_int_equal(world_end(world, "B", "T2"), GDN_OK);
-    world_settle(world);
-    world_manage(world, "B");
-    world_settle(world); /* T1's grant lies in A's inbox. */
-    world_abort(world, "D1", first, "T1");
-    world_settle(world);
-    assert_int_equal(world_outcome(world, "D1"), GDN__OUTCOME_STALE);
-    world_manage_all(world);
-    assert_int_equal(gdn_site_counters(world_site(world, "A")).ledger.tickets_granted, 2);
-}
-
-/* The grant comes while the abort lies in the inbox: at taking it is checked again. */
-static void an_abort_overtaken_by_a_cancel_is_stale(void **state)
-{
-    struct world *world = *state;
-    gdn_ticket first, second;
-    make_deadlock(world, &first, &second);
-    world_abort(world, "D1", first, "T1");
-    world_settle(world);
-    assert_int_equal(world_cancel(world, "A", first), GDN_OK);
-    world_manage_all(world);
-    assert_int_equal(world_outcome(world, "D1"), GDN__OUTCOME_STALE);
-}
-
-/* Another process's name on the order: an innocent is never hit. */
-static void an_abort_for_another_process_is_stale(void **state)
-{
-    struct world *world = *state;
-    gdn_ticket first, second;
-    make_deadlock(world, &first, &second);
-    world_abort(world, "D1", first, "T2");
-    world_settle(world);
-    world_manage_all(world);
-    assert_int_equal(world_outcome(world, "D1"), GDN__OUTCOME_STALE);
-}
-
-static void an_unabortable_process_is_refused(void **state)
-{
-    struct world *world = *state;
-    gdn_ticket first, second;
-    struct gdn_process_info info = {.label = "backup", .abortable = false};
-    assert_int_equal(world_describe(world, "A", "T1", &info), GDN_OK);
-    make_deadlock(world, &first, &second);
-    world_abort(world, "D1", first, "T1");
-    world_settle(world);
-    assert_int_equal(world_outcome(world, "D1"), GDN__OUTCOME_REFUSED);
-}
-
 /* ---- Incarnations ---- */
 
 /* B dies without a word and comes back, and dials nobody: A, which had dialled it, meets the new
@@ -529,7 +441,7 @@ static void suspicion_repeats_while_a_wait_lasts(void **state)
 {
     struct world *world = *state;
     gdn_ticket first, second;
-    make_deadlock(world, &first, &second);
+    story_deadlock(world, &first, &second);
     world_pass_ms(world, 90);
     assert_int_equal(world_suspicions(world, "D1"), 0);
     world_pass_ms(world, 20);
@@ -559,11 +471,6 @@ int main(void)
         cmocka_unit_test(a_round_that_would_record_too_much_fails_by_name),
         STORY_OF_TWO(collecting_reports_open_channels),
         STORY_OF_TWO(a_lost_frame_is_resent_before_anything_behind_it),
-        STORY_OF_TWO(an_abort_ends_the_wait_and_frees_the_other),
-        STORY_OF_TWO(an_abort_that_meets_an_arrived_grant_is_stale),
-        STORY_OF_TWO(an_abort_overtaken_by_a_cancel_is_stale),
-        STORY_OF_TWO(an_abort_for_another_process_is_stale),
-        STORY_OF_TWO(an_unabortable_process_is_refused),
         cmocka_unit_test(a_restarted_peer_that_dials_nobody_is_met_again),
         STORY_OF_TWO(a_wake_for_an_earlier_incarnation_is_refused),
         STORY_OF_TWO(a_cancel_overtakes_a_grant_by_the_own_node),
