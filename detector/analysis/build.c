@@ -47,9 +47,12 @@ static enum gdn_err link_places(struct state *s, size_t index)
     for (size_t at = wait->place; err == GDN_OK && at != 0; at = s->fold->places[at - 1].next) {
         const struct gdn__place *place = &s->fold->places[at - 1];
         const struct gdn__blockers *blockers = &s->places[at - 1].blockers;
-        bool same = s->fold->homes[place->home].resource == wait->resource;
-        if (!same || blockers->to == GDN_NONE) continue;
-        err = gdn__graph_link(s->graph, ticket_vertex(s, index), blockers->to, blockers->info);
+        uint32_t resource = s->fold->homes[place->home].resource;
+        /* Where homes alone know the ticket, it waits for all that it stands in a queue for. */
+        bool counts = wait->node == GDN_NONE || resource == wait->resource;
+        if (!counts || blockers->to == GDN_NONE) continue;
+        uint32_t info = blockers->info | gdn__info_about(resource);
+        err = gdn__graph_link(s->graph, ticket_vertex(s, index), blockers->to, info);
     }
     return err;
 }

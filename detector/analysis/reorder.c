@@ -70,9 +70,12 @@ static enum gdn_err collect(struct trials *t)
     return GDN_OK;
 }
 
+/* Nobody can be served before itself. */
 static bool is_queued(const struct trials *t, size_t link)
 {
-    return (t->links.items[link].info & GDN__INFO_QUEUED) != 0;
+    const struct gdn__link *l = &t->links.items[link];
+    bool own = gdn__core_process(t->core, l->ticket) == gdn__core_process(t->core, l->party);
+    return (l->info & GDN__INFO_QUEUED) != 0 && !own;
 }
 
 /* ---- One trial ---- */
@@ -86,32 +89,42 @@ static uint32_t vertex_of_process(const struct gdn__graph *graph, uint32_t proce
     return GDN_NONE;
 }
 
-/* Of a pool it always does: how many units the others have out then is not looked at. */
-static bool must_wait(const struct gdn__core *core, uint32_t passed, uint32_t served)
+/* Of a pool's entries it always must: how many units the others have out then is not looked at. */
+static bool must_wait_at(const struct gdn__core *core, const struct gdn__place *passed,
+                         const struct gdn__wait *served)
 {
-    const struct gdn__wait *p = gdn__core_wait(core, passed);
-    const struct gdn__wait *s = gdn__core_wait(core, served);
-    if (p->resource == GDN_NONE || p->resource != s->resource || p->home != s->home) return false;
-    const struct gdn__place *place_p = gdn__fold_place(core->fold, p, GDN_NONE, p->resource);
-    const struct gdn__place *place_s = gdn__fold_place(core->fold, s, GDN_NONE, s->resource);
-    if (place_p == NULL || place_s == NULL) return false;
-    if (place_p->units != 0) return true;
-    return gdn_modes_conflict(&core->fold->cut->modes, place_p->mode, place_s->mode);
+    const struct gdn__home *home = &core->fold->homes[passed->home];
+    const struct gdn__place *place =
+        gdn__fold_place(core->fold, served, home->party, home->resource);
+    if (place == NULL) return false;
+    if (passed->units != 0) return true;
+    return gdn_modes_conflict(&core->fold->cut->modes, passed->mode, place->mode);
 }
 
-/* The tickets of the one that is passed wait for the one that was served before it. */
+/* Wherever both stand. */
+static bool must_wait(const struct gdn__core *core, uint32_t passed, uint32_t served)
+{
+    const struct gdn__fold *fold = core->fold;
+    const struct gdn__wait *p = gdn__core_wait(core, passed);
+    for (size_t at = p->place; at != 0; at = fold->places[at - 1].next) {
+        if (must_wait_at(core, &fold->places[at - 1], gdn__core_wait(core, served))) return true;
+    }
+    return false;
+}
+
+/* The tickets of the one that is passed wait for the process that was served before it. When that
+ * is not in the core, for only a branch of it was waited for, nothing is known of the rest of it:
+ * then they wait for ever. */
 static enum gdn_err turn(const struct gdn__core *core, const struct gdn__link *link,
                          struct gdn__graph *graph)
 {
     uint32_t served = vertex_of_process(&core->graph, gdn__core_process(core, link->ticket));
     enum gdn_err err = GDN_OK;
-    if (served == GDN_NONE) return err;
     const struct gdn__graph *from = &core->graph;
     for (uint32_t e = from->first[link->party]; e < from->first[link->party + 1]; e++) {
         uint32_t passed = from->to[e];
-        if (err == GDN_OK && must_wait(core, passed, link->ticket)) {
-            err = gdn__graph_link(graph, passed, served, 0);
-        }
+        if (err != GDN_OK || !must_wait(core, passed, link->ticket)) continue;
+        err = gdn__graph_link(graph, passed, served == GDN_NONE ? passed : served, 0);
     }
     return err;
 }

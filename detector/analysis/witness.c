@@ -21,7 +21,6 @@ static struct gdn_edge describe(const struct gdn__core *core, uint32_t ticket, u
 {
     const struct gdn__fold *fold = core->fold;
     const struct gdn__wait *wait = gdn__core_wait(core, ticket);
-    bool direct = wait->resource == GDN_NONE;
     const struct gdn__wait *holder = gdn__core_wait(core, next);
     bool branch = (info & GDN__INFO_BRANCH) != 0;
     struct gdn_edge edge = {.waiter = wait->process,
@@ -29,7 +28,7 @@ static struct gdn_edge describe(const struct gdn__core *core, uint32_t ticket, u
                             .issuer = wait->issuer,
                             .ticket = wait->number,
                             .home = wait->home,
-                            .resource = direct ? gdn__info_resource(info) : wait->resource,
+                            .resource = gdn__info_resource(info),
                             .mode = wait->mode,
                             .waited_us = wait->waited_us,
                             .queued = (info & GDN__INFO_QUEUED) != 0,

@@ -211,7 +211,7 @@ static bool make_resource_need(struct world *w, uint64_t *seed, unsigned kind,
 {
     static const enum fate fates[] = {FATE_QUEUED, FATE_QUEUED, FATE_QUEUED, FATE_ASKED, FATE_HELD};
     int resource = world_below(seed, RESOURCES);
-    if (names_resource(wait, resource) || !w->waits_listed[wait->node]) return false;
+    if (names_resource(wait, resource)) return false;
     wait->needs[wait->need_count++] = (struct world_need){
         .kind = GDN_NEED_RESOURCE, .process = NOWHERE, .resource = resource, .branch = NOWHERE};
     enum fate fate = fates[world_below(seed, 5)];

@@ -234,28 +234,42 @@ static int only_ticket_of(const struct oracle *o, uint64_t core, int process)
 /* Who is passed waits for the one that was served first, if it asks for what that one has. */
 static void wait_for_served(struct oracle *o, int passed, int served)
 {
-    const struct world_wait *p = &world.waits[o->tickets[passed].wait];
-    const struct world_wait *s = &world.waits[o->tickets[served].wait];
-    if (p->resource != s->resource || p->resource == NOWHERE) return;
-    bool clash = (world.modes.conflicts[p->mode] >> s->mode & 1) != 0;
-    uint32_t capacity = world.capacity[p->resource];
-    const struct oracle_place *place_p = o->tickets[passed].at[p->resource];
-    const struct oracle_place *place_s = o->tickets[served].at[p->resource];
-    if (place_p == NULL || place_s == NULL) return;
-    if (capacity != 0) clash = place_p->units + place_s->units > capacity;
+    bool clash = false;
+    for (int r = 0; r < RESOURCES; r++) {
+        const struct oracle_place *p = o->tickets[passed].at[r], *s = o->tickets[served].at[r];
+        if (p == NULL || s == NULL) continue;
+        clash |= world.capacity[r] == 0 ? (world.modes.conflicts[p->mode] >> s->mode & 1) != 0
+                                        : p->units + s->units > world.capacity[r];
+    }
     if (!clash) return;
     struct oracle_ticket *ticket = &o->tickets[passed];
     ticket->blockers[ticket->blocker_count++] =
         (struct oracle_blocker){.process = o->tickets[served].process, .branch = NOWHERE};
 }
 
+/* Those of the process's tickets that wait behind the core: what it is given lasts as long. */
+static uint64_t tail_tickets_of(uint64_t core, int process)
+{
+    uint64_t set = 0;
+    for (int t = 0; t < oracle.ticket_count; t++) {
+        const struct oracle_ticket *ticket = &oracle.tickets[t];
+        if (ticket->process != process || ticket->core != NOWHERE) continue;
+        for (int u = 0; u < oracle.ticket_count; u++) {
+            if ((core >> u & 1) != 0 && ticket->reach[u]) set |= UINT64_C(1) << t;
+        }
+    }
+    return set;
+}
+
 static void check_order(const gdn_verdict *verdict, const struct gdn_deadlock *deadlock)
 {
     static struct oracle changed;
-    uint64_t core = tickets_of(verdict, deadlock);
+    uint64_t core = tickets_of(verdict, deadlock), concerned = core;
     changed = oracle;
     for (int t = 0; t < oracle.ticket_count; t++) {
-        if ((core >> t & 1) != 0 && oracle.tickets[t].direct) return;
+        if ((core >> t & 1) == 0) continue;
+        if (oracle.tickets[t].partial) return;
+        changed.tickets[t].direct = false; /* It needs all: its blockers say it. */
     }
     for (size_t i = 0; i < deadlock->reorder_count; i++) {
         int first = world_process(verdict->cut, deadlock->reorder[i].first);
@@ -266,12 +280,10 @@ static void check_order(const gdn_verdict *verdict, const struct gdn_deadlock *d
         }
         int served = only_ticket_of(&oracle, core, first);
         int passed = only_ticket_of(&oracle, core, second);
-        bool listed = served != NOWHERE && passed != NOWHERE &&
-                      oracle.tickets[served].wait != NOWHERE &&
-                      oracle.tickets[passed].wait != NOWHERE;
-        if (listed) wait_for_served(&changed, passed, served);
+        if (served != NOWHERE && passed != NOWHERE) wait_for_served(&changed, passed, served);
+        if (oracle.all_of) concerned |= tail_tickets_of(core, first);
     }
-    expect(oracle_frees(&changed, core, 0));
+    expect(oracle_frees(&changed, concerned, 0));
 }
 
 /* ---- Victims ---- */

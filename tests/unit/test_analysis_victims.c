@@ -231,6 +231,39 @@ static void no_order_is_advised_where_none_helps(void **state)
 }
 
 /* T3 stands behind T2 in one queue, but waits for what it holds as well. */
+static void nobody_is_served_before_itself(void **state)
+{
+    (void)state;
+    struct judged j =
+        judge(CUT(FULL("n1", "", NEEDS("T1", "1", "{'process': 'T1', 'queued': true}"), "")));
+    assert_string_equal(members_of(j, only(j)), "T1");
+    assert_int_equal(only(j)->reorder_count, 0);
+    assert_int_equal(only(j)->victim_count, 1);
+    forget(j);
+}
+
+/* T1 works in two threads. T2 waits for the first alone, which stands behind T2 at a: by order. But
+ * what T1 is given at a it keeps, and its second thread waits for T2. */
+static void no_order_is_advised_that_another_branch_cannot_keep(void **state)
+{
+    (void)state;
+    struct judged j = judge(CUT(FULL(
+        "n1",
+        RESOURCE("a", SHARED("T9"), ASKED("T2", "2") ", " ASKED_SHARED("T1", "1")) ", " RESOURCE(
+            "c", BRIEF("T1", "n1"),
+            ASKED("T2", "2")) ", " RESOURCE("d", HELD("T2"),
+                                            "{'process': 'T1', 'ticket': '3', 'branch_id': 1}"),
+        WAITS("T1", "1", "a",
+              "n1") ", "
+                    "{'process': 'T1', 'ticket': '3', 'branch_id': 1, 'resource': 'd'}, " NEEDS(
+                        "T2", "2", "{'all': [{'resource': 'a'}, {'resource': 'c'}]}"),
+        "")));
+    assert_string_equal(witness_of(j, only(j)), "T1 -a+> T2 -c.> T1");
+    assert_int_equal(only(j)->reorder_count, 0);
+    assert_int_equal(only(j)->victim_count, 1);
+    forget(j);
+}
+
 static void no_order_is_advised_around_a_hold(void **state)
 {
     (void)state;
@@ -348,6 +381,8 @@ int main(void)
         cmocka_unit_test(no_order_is_advised_where_none_helps),
         cmocka_unit_test(no_order_is_advised_around_a_hold),
         cmocka_unit_test(a_stated_wait_may_be_one_of_order),
+        cmocka_unit_test(nobody_is_served_before_itself),
+        cmocka_unit_test(no_order_is_advised_that_another_branch_cannot_keep),
         cmocka_unit_test(the_id_depends_on_the_core_s_tickets_alone),
         cmocka_unit_test(names_that_look_the_same_show_their_ids),
         cmocka_unit_test(deadlocks_and_members_are_sorted_by_name),

@@ -471,16 +471,41 @@ static void entry_of_a_choice_leaves_a_pool_with_the_other_alternative(void **st
     expect_members(CHOICE_OF_D("E"), "A D E");
 }
 
-/* A stands before itself. It would have to give up one of the two, whichever is served first, and
- * in whatever modes there are: units know none. */
+/* A stands before itself. It would have to give up one of the two, whichever is served first. */
 static void no_order_gives_more_than_there_is(void **state)
 {
     (void)state;
     struct judged judged =
-        judge("{'format': 'gordian-cut/1', 'modes': {'names': ['a'], 'conflicts': [[0]]}, "
-              "'nodes': [" AT(
-                  "n1", POOL("3", UNITS("B", "2"), UNITS("A", "3") ", " UNITS("A", "2"))) "]}");
+        judge(CUT(AT("n1", POOL("3", UNITS("B", "2"), UNITS("A", "3") ", " UNITS("A", "2")))));
     assert_string_equal(witness_of(judged, only(judged)), "A -p+> A");
+    assert_int_equal(only(judged)->reorder_count, 0);
+    assert_int_equal(only(judged)->victim_count, 1);
+    forget(judged);
+}
+
+/* A works in two threads; B waits for the first alone, which stands behind B at the pool. But the
+ * units that A would be given first it keeps, and its second thread waits for B. The pool's entries
+ * are in the mode that conflicts with none, which means nothing there. */
+static void units_are_kept_in_whatever_mode(void **state)
+{
+    (void)state;
+    struct judged judged =
+        judge("{'format': 'gordian-cut/1', 'modes': {'names': ['s', 'x'], 'conflicts': [[0, 0], "
+              "[0, 1]]}, "
+              "'nodes': [{'node': 'n1', 'resources': [{'resource': 'p', 'capacity': 3, "
+              "'holders': [{'process': 'C', 'units': 1}], 'queue': "
+              "[{'process': 'B', 'units': 3, 'ticket': '2'}, {'process': 'A', 'units': 3, "
+              "'ticket': '1'}]}, "
+              "{'resource': 'c', 'holders': [{'process': 'A', 'issuer': 'n1', 'mode': 'x', 'hold': "
+              "'brief'}], "
+              "'queue': [{'process': 'B', 'ticket': '2', 'mode': 'x'}]}, "
+              "{'resource': 'd', 'holders': [{'process': 'B', 'mode': 'x'}], "
+              "'queue': [{'process': 'A', 'ticket': '3', 'branch_id': 1, 'mode': 'x'}]}], "
+              "'waits': [{'process': 'A', 'ticket': '1', 'resource': 'p'}, "
+              "{'process': 'A', 'ticket': '3', 'branch_id': 1, 'resource': 'd', 'mode': 'x'}, "
+              "{'process': 'B', 'ticket': '2', 'needs': {'all': [{'resource': 'p'}, {'resource': "
+              "'c'}]}}]}]}");
+    assert_string_equal(witness_of(judged, only(judged)), "A -p+> B -c.> A");
     assert_int_equal(only(judged)->reorder_count, 0);
     assert_int_equal(only(judged)->victim_count, 1);
     forget(judged);
@@ -624,6 +649,7 @@ int main(void)
         cmocka_unit_test(queue_order_alone_can_close_it),
         cmocka_unit_test(entry_of_a_choice_leaves_a_pool_with_the_other_alternative),
         cmocka_unit_test(no_order_gives_more_than_there_is),
+        cmocka_unit_test(units_are_kept_in_whatever_mode),
         cmocka_unit_test(whole_pool_is_a_lock),
         cmocka_unit_test(need_of_a_pool_counts_in_its_formula),
         cmocka_unit_test(release_of_units_in_flight_counts),
