@@ -4,6 +4,7 @@
 #include "detector/analysis/build.h"
 #include "detector/analysis/core.h"
 #include "detector/analysis/cores.h"
+#include "detector/analysis/naming.h"
 #include "detector/analysis/reason.h"
 #include "detector/analysis/reduce.h"
 #include "detector/analysis/reorder.h"
@@ -21,6 +22,7 @@ struct analysis {
     struct gdn__graph graph; /* First the whole, then what is stuck. */
     bool any_stuck;
     uint32_t *place; /* Scratch of gdn__graph_part(). */
+    struct gdn__naming naming;
     uint32_t core_count;
     uint32_t *vertices;        /* Core by core: */
     size_t *first;             /* core c has vertices[first[c]..first[c + 1]). */
@@ -119,47 +121,6 @@ static enum gdn_err find_cores(struct analysis *a)
 
 /* ---- One core: members, tickets, id ---- */
 
-static int compare_ticket_ids(const void *a, const void *b, void *context)
-{
-    const gdn_cut *cut = context;
-    const struct gdn_cut_ticket *x = a, *y = b;
-    const struct gdn_cut_party *issuer_x = &cut->parties[x->issuer];
-    const struct gdn_cut_party *issuer_y = &cut->parties[y->issuer];
-    int order = gdn_id_compare(issuer_x->id.id, issuer_y->id.id);
-    if (order != 0) return order;
-    if (issuer_x->incarnation != issuer_y->incarnation) {
-        return issuer_x->incarnation < issuer_y->incarnation ? -1 : 1;
-    }
-    return x->number < y->number ? -1 : x->number > y->number;
-}
-
-static uint8_t *put_u64(uint8_t *at, uint64_t value)
-{
-    for (int i = 0; i < 8; i++) *at++ = (uint8_t)(value >> (8 * i));
-    return at;
-}
-
-/* FNV-1a over the sorted tickets: issuer's id, incarnation and number, low byte first. */
-static enum gdn_err name_deadlock(const struct analysis *a, struct gdn_deadlock *deadlock)
-{
-    const gdn_cut *cut = a->fold.cut;
-    const size_t ticket_bytes = sizeof(gdn_id) + 16;
-    qsort_r(deadlock->tickets, deadlock->ticket_count, sizeof *deadlock->tickets,
-            compare_ticket_ids, (void *)cut);
-    uint8_t *bytes = gdn__alloc(a->memory, deadlock->ticket_count * ticket_bytes);
-    if (bytes == NULL) return GDN_ERR_MEMORY;
-    uint8_t *at = bytes;
-    for (size_t i = 0; i < deadlock->ticket_count; i++) {
-        const struct gdn_cut_party *issuer = &cut->parties[deadlock->tickets[i].issuer];
-        memcpy(at, issuer->id.id.bytes, sizeof(gdn_id));
-        at = put_u64(at + sizeof(gdn_id), issuer->incarnation);
-        at = put_u64(at, deadlock->tickets[i].number);
-    }
-    deadlock->id = gdn_id_from_bytes(bytes, (size_t)(at - bytes));
-    gdn__free(a->memory, bytes);
-    return GDN_OK;
-}
-
 /* The core's tickets are sorted by process name, so members come out sorted, each with its first
  * ticket. */
 static enum gdn_err list_members(struct analysis *a, uint32_t c, const struct gdn__core *core)
@@ -181,7 +142,7 @@ static enum gdn_err list_members(struct analysis *a, uint32_t c, const struct gd
         deadlock->members[deadlock->member_count++] = wait->process;
     }
     deadlock->ticket_count = count;
-    return name_deadlock(a, deadlock);
+    return gdn__naming_name(&a->naming, deadlock);
 }
 
 static uint32_t find_group(struct analysis *a, uint32_t core)
@@ -376,6 +337,7 @@ static int compare_deadlocks(const void *a, const void *b, void *cut)
 static enum gdn_err judge_cores(struct analysis *a)
 {
     enum gdn_err err = find_cores(a);
+    if (err == GDN_OK) err = gdn__naming_init(&a->naming, a->fold.cut);
     for (uint32_t c = 0; err == GDN_OK && c < a->core_count; c++) err = describe_core(a, c);
     if (err == GDN_OK) err = find_tails(a);
     if (err == GDN_OK && a->preference.policy != GDN_POLICY_NONE) err = choose_victims(a);
@@ -399,6 +361,7 @@ static void release(struct analysis *a)
 {
     gdn__graph_fini(&a->graph);
     gdn__free(a->memory, a->place);
+    gdn__naming_fini(&a->naming, a->memory);
     gdn__free(a->memory, a->vertices);
     gdn__free(a->memory, a->first);
     gdn__free(a->memory, a->group);

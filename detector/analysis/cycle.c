@@ -62,7 +62,8 @@ static void find(struct search *s, const uint32_t *starts, size_t start_count, u
                  uint32_t *start, uint32_t *distance, uint32_t *length)
 {
     uint32_t best = UINT32_MAX;
-    for (size_t i = 0; i < start_count && best > least; i++) {
+    *start = starts[0];
+    for (size_t i = 0; start_count > 1 && i < start_count && best > least; i++) {
         uint32_t found = measure(s, starts[i], best);
         if (found >= best) continue;
         best = found;

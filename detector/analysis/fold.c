@@ -54,8 +54,8 @@ static enum gdn_err take_waits(struct gdn__fold *fold, uint32_t n)
                                  .resource = listed->resource,
                                  .node = n,
                                  .branch_id = listed->branch_id,
-                                 .need_first = listed->need_first,
-                                 .need_count = direct ? listed->need_count : 0,
+                                 .need_first = (uint32_t)listed->need_first,
+                                 .need_count = direct ? (uint32_t)listed->need_count : 0,
                                  .mode = listed->mode,
                                  .optional = direct && is_optional(node, listed)};
         enum gdn_err err = add_wait(fold, &wait);
@@ -146,7 +146,7 @@ static enum gdn_err add_place(struct gdn__fold *fold, struct gdn__place *place)
         enum gdn_err err = believe_home(fold, place);
         if (err != GDN_OK) return err;
     }
-    place->wait = gdn__map_get(&fold->wait_of, key);
+    place->wait = (uint32_t)gdn__map_get(&fold->wait_of, key);
     enum gdn_err err = make_room(fold, &fold->places, fold->place_count, &fold->place_capacity,
                                  sizeof *fold->places);
     if (err == GDN_OK) fold->places[fold->place_count++] = *place;
@@ -267,7 +267,7 @@ static enum gdn_err take_requests(struct gdn__fold *fold, const struct gdn_cut_n
 static enum gdn_err group_holds(struct gdn__fold *fold)
 {
     bool grouped = true;
-    size_t first = 0;
+    uint32_t first = 0;
     for (size_t i = 0; i < fold->hold_count; i++) {
         fold->homes[fold->holds[i].home].hold_count++;
         grouped &= i == 0 || fold->holds[i - 1].home <= fold->holds[i].home;
@@ -294,7 +294,7 @@ static enum gdn_err group_holds(struct gdn__fold *fold)
 static enum gdn_err group_places(struct gdn__fold *fold)
 {
     bool grouped = true;
-    size_t first = 0;
+    uint32_t first = 0;
     for (size_t i = 0; i < fold->place_count; i++) {
         fold->homes[fold->places[i].home].place_count++;
         grouped &= i == 0 || fold->places[i - 1].home <= fold->places[i].home;
@@ -322,7 +322,7 @@ static enum gdn_err group_places(struct gdn__fold *fold)
 /* From the last to the first, so that each wait's list begins with its first place. */
 static void link_places(struct gdn__fold *fold)
 {
-    for (size_t i = fold->place_count; i-- > 0;) {
+    for (uint32_t i = (uint32_t)fold->place_count; i-- > 0;) {
         struct gdn__place *place = &fold->places[i];
         if (place->wait == 0) continue;
         struct gdn__wait *wait = &fold->waits[place->wait - 1];
@@ -356,6 +356,7 @@ static enum gdn_err reserve(struct gdn__fold *fold)
         homes += node->home_count;
         holds += node->holder_count;
         places += node->entry_count;
+        if (node->need_count > TABLE_MAX) return GDN_ERR_LIMIT;
     }
     if (waits > TABLE_MAX || homes > TABLE_MAX || holds > TABLE_MAX || places > TABLE_MAX) {
         return GDN_ERR_LIMIT;

@@ -23,8 +23,8 @@ struct gdn__wait {
     uint32_t resource;  /* GDN_NONE: a direct wait. */
     uint32_t node;      /* Whose needs[] these are; GDN_NONE: known only by its places. */
     uint32_t branch_id; /* Of its process at the issuer. */
-    size_t need_first, need_count;
-    size_t place; /* 1 + its first place; 0: no home knows it. */
+    uint32_t need_first, need_count;
+    uint32_t place; /* 1 + its first place; 0: no home knows it. */
     uint8_t mode;
     bool optional; /* Some group of its needs asks for fewer than all. */
 };
@@ -36,8 +36,8 @@ struct gdn__place {
     uint64_t waited_us;
     uint32_t home;      /* Index in homes[]. */
     uint32_t channel;   /* 0: recorded in the queue; else the channel it was in flight on. */
-    size_t wait;        /* 1 + its wait; 0: its process does not wait for it. */
-    size_t next;        /* 1 + the next place of the same wait. */
+    uint32_t wait;      /* 1 + its wait; 0: its process does not wait for it. */
+    uint32_t next;      /* 1 + the next place of the same wait. */
     uint32_t units;     /* Of a pool; else 0. */
     uint32_t branch_id; /* Of its process at the issuer. */
     uint8_t mode;
@@ -62,8 +62,8 @@ struct gdn__home {
     uint32_t resource;
     uint32_t capacity; /* 0: no pool. */
     bool unordered;
-    size_t hold_first, hold_count;
-    size_t place_first, place_count;
+    uint32_t hold_first, hold_count;
+    uint32_t place_first, place_count;
 };
 
 struct gdn__fold {

@@ -67,67 +67,88 @@ void gdn__preference_fini(struct gdn__preference *preference)
     gdn__free(&preference->cut->allocator, preference->holds);
 }
 
-/* ---- Comparing ---- */
+/* ---- Ranks ---- */
 
-static int sign(bool less, bool more)
+/* What is not known comes after all that is. */
+#define RANK_UNKNOWN UINT64_MAX
+
+static uint64_t known(uint64_t rank)
 {
-    return more - less;
+    return rank == RANK_UNKNOWN ? RANK_UNKNOWN - 1 : rank;
 }
 
-/* A time that is not known comes after all that are. */
-static int compare_starts(int64_t a, int64_t b, bool later_first)
+/* As @p value goes up, so does it. */
+static uint64_t ascending(int64_t value)
 {
-    if (a == 0 || b == 0) return sign(b == 0 && a != 0, a == 0 && b != 0);
-    return later_first ? sign(a > b, a < b) : sign(a<b, a> b);
+    return (uint64_t)value ^ UINT64_C(1) << 63;
 }
 
-static int compare_by_policy(const struct gdn__preference *preference, uint32_t a, uint32_t b)
+/* Who has less is rather aborted. */
+static uint64_t rank_of(const struct gdn__preference *preference, uint32_t process)
 {
-    const struct gdn_cut_process *x = &preference->cut->processes[a];
-    const struct gdn_cut_process *y = &preference->cut->processes[b];
+    const struct gdn_cut_process *known_of = &preference->cut->processes[process];
     switch (preference->policy) {
     case GDN_POLICY_NONE:
         return 0;
     case GDN_POLICY_YOUNGEST:
-        return compare_starts(x->started_us, y->started_us, true);
+        return known_of->started_us == 0 ? RANK_UNKNOWN : known(~ascending(known_of->started_us));
     case GDN_POLICY_OLDEST:
-        return compare_starts(x->started_us, y->started_us, false);
+        return known_of->started_us == 0 ? RANK_UNKNOWN : known(ascending(known_of->started_us));
     case GDN_POLICY_LEAST_WORK:
-        if (x->described != y->described) return sign(x->described, y->described);
-        return sign(x->work<y->work, x->work> y->work);
+        return known_of->described ? known(known_of->work) : RANK_UNKNOWN;
     case GDN_POLICY_FEWEST_LOCKS:
-        return sign(
-            preference->holds[a]<preference->holds[b], preference->holds[a]> preference->holds[b]);
+        return preference->holds[process];
     case GDN_POLICY_LOWEST_PRIORITY:
-        if (x->described != y->described) return sign(x->described, y->described);
-        return sign(x->priority<y->priority, x->priority> y->priority);
+        return known_of->described ? ascending(known_of->priority) : RANK_UNKNOWN;
     }
     return 0;
 }
 
 bool gdn__preference_is_tie(const struct gdn__preference *preference, uint32_t a, uint32_t b)
 {
-    return compare_by_policy(preference, a, b) == 0;
+    return rank_of(preference, a) == rank_of(preference, b);
 }
 
-int gdn__preference_compare(const struct gdn__preference *preference, uint32_t a, uint32_t b)
+/* ---- Sorting ---- */
+
+/* What mostly decides, so that few comparisons look a process up. */
+struct ranked {
+    uint64_t rank;
+    uint64_t id_begins; /* With these bytes, the first one highest. */
+    uint32_t process;
+};
+
+static uint64_t id_begins(gdn_id id)
 {
-    int order = compare_by_policy(preference, a, b);
-    if (order != 0) return order;
-    const struct gdn_cut_process *processes = preference->cut->processes;
-    return gdn_id_compare(processes[a].id.id, processes[b].id.id);
+    uint64_t begins = 0;
+    for (int i = 0; i < 8; i++) begins = begins << 8 | id.bytes[i];
+    return begins;
 }
 
-static int compare_for_sort(const void *a, const void *b, void *preference)
+static int compare_ranked(const void *a, const void *b, void *cut)
 {
-    return gdn__preference_compare(preference, *(const uint32_t *)a, *(const uint32_t *)b);
+    const struct ranked *x = a, *y = b;
+    if (x->rank != y->rank) return x->rank < y->rank ? -1 : 1;
+    if (x->id_begins != y->id_begins) return x->id_begins < y->id_begins ? -1 : 1;
+    const struct gdn_cut_process *processes = ((const gdn_cut *)cut)->processes;
+    return gdn_id_compare(processes[x->process].id.id, processes[y->process].id.id);
 }
 
-void gdn__preference_sort(const struct gdn__preference *preference, uint32_t *processes,
+bool gdn__preference_sort(const struct gdn__preference *preference, uint32_t *processes,
                           size_t count)
 {
-    if (count < 2) return;
-    qsort_r(processes, count, sizeof *processes, compare_for_sort, (void *)preference);
+    const gdn_cut *cut = preference->cut;
+    struct ranked *ranked = gdn__alloc(&cut->allocator, count * sizeof *ranked);
+    if (ranked == NULL) return false;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t process = processes[i];
+        ranked[i] = (struct ranked){rank_of(preference, process),
+                                    id_begins(cut->processes[process].id.id), process};
+    }
+    qsort_r(ranked, count, sizeof *ranked, compare_ranked, (void *)cut);
+    for (size_t i = 0; i < count; i++) processes[i] = ranked[i].process;
+    gdn__free(&cut->allocator, ranked);
+    return true;
 }
 
 /* ---- In words ---- */

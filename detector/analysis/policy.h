@@ -17,12 +17,10 @@ GDN_MUST_USE enum gdn_err gdn__preference_init(struct gdn__preference *preferenc
                                                const gdn_cut *cut, enum gdn_policy policy);
 void gdn__preference_fini(struct gdn__preference *preference);
 
-/* Negative: abort @p a rather than @p b. 0 only for equal processes. */
-int gdn__preference_compare(const struct gdn__preference *preference, uint32_t a, uint32_t b);
-
-/* The preferred ones first. */
-void gdn__preference_sort(const struct gdn__preference *preference, uint32_t *processes,
-                          size_t count);
+/* The preferred ones first, those that are equal to the policy by id. False when out of memory;
+ * nothing changed. */
+GDN_MUST_USE bool gdn__preference_sort(const struct gdn__preference *preference,
+                                       uint32_t *processes, size_t count);
 
 /* True when the policy alone, without the ids, does not tell them apart. */
 bool gdn__preference_is_tie(const struct gdn__preference *preference, uint32_t a, uint32_t b);

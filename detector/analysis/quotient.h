@@ -12,7 +12,7 @@
 /* nor those with more than so many for each member, which most of them must leave anyway; */
 #define GDN__QUOTIENT_DENSITY_MAX 64
 /* and not further than to where they are so many more than that for the members so far. */
-#define GDN__QUOTIENT_AHEAD_MAX (1u << 18)
+#define GDN__QUOTIENT_AHEAD_MAX (1u << 17)
 
 struct gdn__quotient {
     struct gdn__digraph digraph;

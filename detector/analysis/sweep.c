@@ -6,11 +6,11 @@
 enum direction { FORWARD, BACKWARD };
 
 struct sweep {
-    struct gdn__rows rows[2];     /* By direction. */
-    uint32_t *first_in, *from;    /* Of rows[BACKWARD]. */
-    uint32_t *degree[2];          /* By direction and vertex: edges to those not settled. */
-    uint8_t *seen;                /* By vertex: bit d: it was reached in direction d. */
-    uint32_t *worklist, *reached; /* Scratch. */
+    struct gdn__rows rows[2];  /* By direction. */
+    uint32_t *first_in, *from; /* Of rows[BACKWARD]. */
+    uint32_t *degree[2];       /* By direction and vertex: edges to those not settled. */
+    uint8_t *seen;             /* By vertex: bit d: it was reached in direction d. */
+    uint32_t *worklist;
     uint32_t *label;
     uint32_t left;
 };
@@ -91,21 +91,21 @@ static uint32_t busiest(const struct sweep *s)
     return best;
 }
 
-/* Whoever is not settled and is reached from @p start; how many, in @p list. */
-static size_t reach(struct sweep *s, uint32_t start, enum direction direction, uint32_t *list)
+/* Marks whoever is not settled and is reached from @p start; how many, in the worklist. */
+static size_t reach(struct sweep *s, uint32_t start, enum direction direction)
 {
     const struct gdn__rows *rows = &s->rows[direction];
     uint8_t bit = (uint8_t)(1u << direction);
     size_t end = 0;
     s->seen[start] |= bit;
-    list[end++] = start;
+    s->worklist[end++] = start;
     for (size_t done = 0; done < end; done++) {
-        uint32_t v = list[done];
+        uint32_t v = s->worklist[done];
         for (uint32_t e = rows->first[v]; e < rows->first[v + 1]; e++) {
             uint32_t next = rows->to[e];
             if (is_settled(s, next) || (s->seen[next] & bit) != 0) continue;
             s->seen[next] |= bit;
-            list[end++] = next;
+            s->worklist[end++] = next;
         }
     }
     return end;
@@ -114,17 +114,15 @@ static size_t reach(struct sweep *s, uint32_t start, enum direction direction, u
 /* Settles it; how many it has. */
 static size_t take_component(struct sweep *s, uint32_t start)
 {
-    size_t backward = reach(s, start, BACKWARD, s->worklist);
-    size_t forward = reach(s, start, FORWARD, s->reached);
-    size_t found = 0;
-    for (size_t i = 0; i < backward; i++) s->seen[s->worklist[i]] &= 1u << FORWARD;
+    (void)reach(s, start, FORWARD);
+    size_t backward = reach(s, start, BACKWARD), found = 0;
     for (size_t i = 0; i < backward; i++) {
         uint32_t v = s->worklist[i];
-        if (s->seen[v] == 0) continue;
+        if ((s->seen[v] & 1u << FORWARD) == 0) continue;
         s->label[v] = start;
         s->worklist[found++] = v;
     }
-    for (size_t i = 0; i < forward; i++) s->seen[s->reached[i]] = 0;
+    memset(s->seen, 0, s->rows[FORWARD].count * sizeof *s->seen);
     leave_all(s, found);
     return found;
 }
@@ -141,10 +139,8 @@ static bool allocate(struct sweep *s, const struct gdn_allocator *memory)
     s->degree[BACKWARD] = gdn__alloc(memory, bytes);
     s->seen = gdn__calloc(memory, rows->count * sizeof *s->seen);
     s->worklist = gdn__alloc(memory, bytes);
-    s->reached = gdn__alloc(memory, bytes);
     return s->first_in != NULL && s->from != NULL && s->degree[FORWARD] != NULL &&
-           s->degree[BACKWARD] != NULL && s->seen != NULL && s->worklist != NULL &&
-           s->reached != NULL;
+           s->degree[BACKWARD] != NULL && s->seen != NULL && s->worklist != NULL;
 }
 
 enum gdn_err gdn__sweep(const struct gdn_allocator *memory, const struct gdn__rows *rows,
@@ -167,6 +163,5 @@ enum gdn_err gdn__sweep(const struct gdn_allocator *memory, const struct gdn__ro
     gdn__free(memory, s.degree[BACKWARD]);
     gdn__free(memory, s.seen);
     gdn__free(memory, s.worklist);
-    gdn__free(memory, s.reached);
     return fits ? GDN_OK : GDN_ERR_MEMORY;
 }

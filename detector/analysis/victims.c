@@ -93,13 +93,13 @@ static enum gdn_err find_members(struct trial *t, const struct gdn__fold *fold,
         return GDN_ERR_MEMORY;
     }
     list_members(t, fold, number_of);
-    gdn__preference_sort(preference, t->members, t->candidate_count);
-    gdn__preference_sort(preference, t->members + t->candidate_count,
-                         t->member_count - t->candidate_count);
+    bool sorted = gdn__preference_sort(preference, t->members, t->candidate_count) &&
+                  gdn__preference_sort(preference, t->members + t->candidate_count,
+                                       t->member_count - t->candidate_count);
     for (size_t m = 0; m < t->member_count; m++) number_of[t->members[m]] = (uint32_t)m + 1;
     group_vertices(t, number_of);
     for (size_t m = 0; m < t->member_count; m++) number_of[t->members[m]] = 0;
-    return GDN_OK;
+    return sorted ? GDN_OK : GDN_ERR_MEMORY;
 }
 
 /* ---- Trying a set ---- */
@@ -279,8 +279,10 @@ static enum gdn_err choose_from_many(struct trial *t)
 
 /* ---- All of it ---- */
 
+/* Where every member may be aborted there is nothing to try: every cycle leads through one. */
 static bool all_free(struct trial *t)
 {
+    if (t->candidate_count == t->member_count) return true;
     t->chosen_count = t->candidate_count;
     for (size_t i = 0; i < t->candidate_count; i++) t->chosen[i] = (uint32_t)i;
     return chosen_free(t);
