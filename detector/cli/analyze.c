@@ -127,11 +127,16 @@ static int write_failed(void)
     return GDN__EXIT_OUTPUT;
 }
 
+static bool write_part(const char *text, size_t length)
+{
+    return fwrite(text, 1, length, stdout) == length;
+}
+
 /* Ordinary statuses are below GDN__EXIT_UNAVAILABLE. */
 static int print_verdict(struct analyze *analyze, const char *file, const gdn_verdict *verdict)
 {
     struct gdn__render_options options = {.colour = analyze->colour, .scheme = analyze->scheme};
-    struct gdn__textbuf out = {0};
+    struct gdn__textbuf out = {.drain = analyze->form == FORM_SVG ? NULL : write_part};
     char why[256];
     enum gdn_err err = GDN_OK;
     switch (analyze->form) {
@@ -162,10 +167,12 @@ static int print_verdict(struct analyze *analyze, const char *file, const gdn_ve
     if (err == GDN_ERR_SYSTEM) {
         (void)fprintf(stderr, "gordian analyze: %s\n", why);
         status = GDN__EXIT_UNAVAILABLE;
+    } else if (out.undrained) {
+        status = write_failed();
     } else if (out.failed || err != GDN_OK) {
         (void)fprintf(stderr, "gordian analyze: %s\n", gdn_err_text(GDN_ERR_MEMORY));
         status = GDN__EXIT_OUTPUT;
-    } else if (fwrite(out.text, 1, out.length, stdout) != out.length || fflush(stdout) != 0) {
+    } else if (!write_part(out.text, out.length) || fflush(stdout) != 0) {
         status = write_failed();
     }
     gdn__textbuf_fini(&out);

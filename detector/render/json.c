@@ -204,6 +204,7 @@ void gdn__render_json(const gdn_verdict *verdict, bool lines, struct gdn__textbu
     gdn__jsonout_open(&render.json, '[');
     for (size_t i = 0; i < verdict->deadlock_count; i++) {
         put_deadlock(&render, &verdict->deadlocks[i]);
+        gdn__textbuf_part(out);
     }
     gdn__jsonout_close(&render.json, ']');
     gdn__jsonout_close(&render.json, '}');

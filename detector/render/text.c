@@ -403,6 +403,7 @@ void gdn__render_text(const gdn_verdict *verdict, const struct gdn__render_optio
     for (size_t i = 0; i < verdict->deadlock_count; i++) {
         if (i > 0) gdn__textbuf_add_char(out, '\n');
         add_deadlock(&text, &verdict->deadlocks[i]);
+        gdn__textbuf_part(out);
     }
     free(text.digits);
     end_text(&text);

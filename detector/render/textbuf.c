@@ -28,6 +28,13 @@ static bool reserve(struct gdn__textbuf *buffer, size_t more)
     return true;
 }
 
+void gdn__textbuf_part(struct gdn__textbuf *buffer)
+{
+    if (buffer->drain == NULL || buffer->failed || buffer->length < GDN__TEXTBUF_PART_BYTES) return;
+    buffer->failed = buffer->undrained = !buffer->drain(buffer->text, buffer->length);
+    buffer->length = 0;
+}
+
 void gdn__textbuf_add_bytes(struct gdn__textbuf *buffer, const void *bytes, size_t length)
 {
     if (!reserve(buffer, length)) return;
@@ -113,9 +120,23 @@ bool gdn__code_is_hidden(uint32_t code)
     return (code & 0xfffe) == 0xfffe;                    /* No characters at all, nor of XML. */
 }
 
+/* How many characters there are at the beginning that are plain ASCII and can be seen. */
+static size_t count_plain(const char *text)
+{
+    size_t count = 0;
+    while (text[count] >= 0x20 && text[count] < 0x7f) count++;
+    return count;
+}
+
 void gdn__textbuf_add_shown(struct gdn__textbuf *buffer, const char *text)
 {
     while (*text != '\0') {
+        size_t plain = count_plain(text);
+        if (plain > 0) {
+            gdn__textbuf_add_bytes(buffer, text, plain);
+            text += plain;
+            continue;
+        }
         uint32_t code;
         size_t bytes;
         if (!gdn__next_code(text, &code, &bytes)) {

@@ -17,7 +17,14 @@ struct gdn__textbuf {
     size_t length;
     size_t capacity;
     bool failed;
+    /* Set by whoever begins it: where text goes that is complete, so that a long report is not kept
+     * whole. False: it cannot be written, and then errno says why. NULL: all is kept. */
+    bool (*drain)(const char *text, size_t length);
+    bool undrained; /* It was false. */
 };
+
+/* So much is kept before it is drained. */
+#define GDN__TEXTBUF_PART_BYTES ((size_t)1 << 20)
 
 /* Start with {0}. Frees the text. */
 void gdn__textbuf_fini(struct gdn__textbuf *buffer);
@@ -28,6 +35,9 @@ void gdn__textbuf_add_char(struct gdn__textbuf *buffer, char c);
 void gdn__textbuf_add_repeated(struct gdn__textbuf *buffer, char c, size_t count);
 void gdn__textbuf_addf(struct gdn__textbuf *buffer, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* What was appended so far is a part that nobody looks at again: it may be drained. */
+void gdn__textbuf_part(struct gdn__textbuf *buffer);
 
 /* Append one code point as UTF-8. */
 void gdn__textbuf_add_code(struct gdn__textbuf *buffer, uint32_t code);
