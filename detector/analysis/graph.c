@@ -214,12 +214,18 @@ static void turn_around(struct gdn__graph *part)
     shift_back(part->in_first, part->vertex_count);
 }
 
+static bool has_branches(const struct gdn__graph *graph)
+{
+    return graph->has_branches || graph->branches.used > 0;
+}
+
 static void borrow(const struct gdn__graph *graph, struct gdn__graph *part)
 {
     struct gdn__map none = part->branches;
     *part = *graph;
     part->branches = none;
     part->borrowed = true;
+    part->has_branches = has_branches(graph);
 }
 
 enum gdn_err gdn__graph_part(const struct gdn__graph *graph, const uint32_t *vertices, size_t count,
@@ -230,6 +236,7 @@ enum gdn_err gdn__graph_part(const struct gdn__graph *graph, const uint32_t *ver
         borrow(graph, part);
         return GDN_OK;
     }
+    part->has_branches = has_branches(graph);
     size_t edges = 0;
     for (size_t i = 0; i < count; i++) {
         edges += graph->first[vertices[i] + 1] - graph->first[vertices[i]];

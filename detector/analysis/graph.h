@@ -70,6 +70,7 @@ struct gdn__graph {
     struct gdn__arc *arcs; /* Until finished. */
     size_t arc_count, arc_capacity;
     struct gdn__map branches; /* (process, party) | branch id -> 1 + vertex. */
+    bool has_branches;        /* Or what it is a part of has. */
     struct gdn__units units;
     /* After gdn__graph_finish(): the successors of v are to[first[v]..first[v + 1]). */
     uint32_t *first, *to, *info;

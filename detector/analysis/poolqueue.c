@@ -47,7 +47,7 @@ static enum gdn_err add_share(struct state *s, struct prefix *prefix, uint32_t t
 {
     enum gdn_err err = extend(s, prefix, to, info, units);
     if (err != GDN_OK) return err;
-    struct gdn__share share = {to, units, UINT32_MAX};
+    struct gdn__share share = {to, units, UINT32_MAX, (info & GDN__INFO_QUEUED) != 0};
     return gdn__units_add(&s->graph->units, &s->graph->memory, share);
 }
 
@@ -104,7 +104,7 @@ static enum gdn_err add_exit(struct state *s, const struct gdn__place *place,
     *blockers = (struct gdn__blockers){pool, 0};
     s->has_exits = true;
     return gdn__units_add(&s->graph->units, &s->graph->memory,
-                          (struct gdn__share){pool, allowance, 0});
+                          (struct gdn__share){.vertex = pool, .units = allowance});
 }
 
 static void enter_channel(struct state *s, uint32_t channel)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "detector/analysis/reason.h"
 
+#include "detector/analysis/reorder.h"
 #include "src/core/mem.h"
 #include <stdarg.h>
 #include <stdio.h>
@@ -30,6 +31,7 @@ static void say_order(struct sentence *s, const struct gdn__names *names,
     char first[GDN_SHOWN_NAME_BYTES], second[GDN_SHOWN_NAME_BYTES];
     say(s, "queue order alone closes it: serve");
     for (size_t i = 0; i < deadlock->reorder_count; i++) {
+        if (gdn__reorder_is_repeated(deadlock, i)) continue;
         say(s, "%s %s before %s", i == 0 ? "" : ",",
             gdn__names_process(names, deadlock->reorder[i].first, first),
             gdn__names_process(names, deadlock->reorder[i].second, second));

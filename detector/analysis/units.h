@@ -23,11 +23,13 @@
 #define GDN_ANALYSIS_UNITS_H
 
 #include <gordian/cut.h>
+#include <stdbool.h>
 
 struct gdn__share {
     uint32_t vertex; /* Share: process or branch. Exit: the POOL vertex. */
     uint32_t units;  /* Share: what it has. Exit: its allowance. */
     uint32_t end;    /* Share: behind the last element that sees it. Exit: 0. */
+    bool queued;     /* Share: not held, it only stands before others in the queue. */
 };
 
 /* All pools of a graph, one behind the other. */

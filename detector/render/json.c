@@ -2,6 +2,7 @@
 /* gordian-verdict/1. */
 #include "render.h"
 
+#include "detector/analysis/reorder.h"
 #include "detector/render/jsonout.h"
 #include "detector/render/shown.h"
 
@@ -128,6 +129,7 @@ static void put_reorder(struct render *render, const struct gdn_deadlock *deadlo
     gdn__jsonout_key(&render->json, "reorder");
     gdn__jsonout_open_flat(&render->json, '[');
     for (size_t i = 0; i < deadlock->reorder_count; i++) {
+        if (gdn__reorder_is_repeated(deadlock, i)) continue;
         gdn__jsonout_open_flat(&render->json, '[');
         put_process(render, deadlock->reorder[i].first);
         put_process(render, deadlock->reorder[i].second);

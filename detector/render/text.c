@@ -312,17 +312,24 @@ static void add_victims(struct text *text, const struct gdn_deadlock *deadlock)
 
 static void add_reorder(struct text *text, const struct gdn_deadlock *deadlock)
 {
-    gdn__textbuf_add(text->out, "  way out: serve ");
+    struct gdn__textbuf *out = text->out;
+    gdn__textbuf_add(out, "  way out: serve ");
     for (size_t i = 0; i < deadlock->reorder_count && i < NAMES_MAX; i++) {
-        if (i > 0) gdn__textbuf_add(text->out, ", ");
-        gdn__show_process(text->out, text->verdict, deadlock->reorder[i].first, false);
-        gdn__textbuf_add(text->out, " before ");
-        gdn__show_process(text->out, text->verdict, deadlock->reorder[i].second, false);
+        const struct gdn_reorder *advice = &deadlock->reorder[i];
+        if (i > 0) gdn__textbuf_add(out, ", ");
+        gdn__show_process(out, text->verdict, advice->first, false);
+        gdn__textbuf_add(out, " before ");
+        gdn__show_process(out, text->verdict, advice->second, false);
+        if (advice->resource == GDN_NONE) continue;
+        gdn__textbuf_add(out, " for ");
+        gdn__show_resource(out, text->verdict, advice->resource);
+        gdn__textbuf_add(out, " at ");
+        gdn__show_party(out, text->verdict, advice->home);
     }
     if (deadlock->reorder_count > NAMES_MAX) {
-        gdn__textbuf_addf(text->out, " and %zu more", deadlock->reorder_count - NAMES_MAX);
+        gdn__textbuf_addf(out, " and %zu more", deadlock->reorder_count - NAMES_MAX);
     }
-    gdn__textbuf_add(text->out, "; nobody need be aborted\n");
+    gdn__textbuf_add(out, "; nobody need be aborted\n");
 }
 
 static void add_way_out(struct text *text, const struct gdn_deadlock *deadlock)

@@ -63,9 +63,11 @@ struct gdn_victim {
     uint64_t ticket;
 };
 
-/** Serve @c first before @c second. */
+/** Serve @c first before @c second. The same two may stand there for several queues. */
 struct gdn_reorder {
     uint32_t first, second; /**< Processes. */
+    uint32_t resource;      /**< In whose queue; GDN_NONE: a wait stated as one of order. */
+    uint32_t home;          /**< Party; GDN_NONE as well. */
 };
 
 struct gdn_deadlock {

@@ -184,6 +184,11 @@ int world_process(const gdn_cut *cut, uint32_t process)
     return cut->processes[process].name[1] - '0';
 }
 
+int world_resource(const gdn_cut *cut, uint32_t resource)
+{
+    return cut->resources[resource].label[1] - '0';
+}
+
 int world_node(const gdn_cut *cut, uint32_t party)
 {
     return cut->parties[party].name[1] - '0';

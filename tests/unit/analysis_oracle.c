@@ -371,3 +371,54 @@ void oracle_judge(struct oracle *o, const struct world *world)
     }
     if (o->all_of) find_cores(o);
 }
+
+/* ---- Another order ---- */
+
+static int drop_queued(struct oracle_blocker *blockers, int count, int holder)
+{
+    int kept = 0;
+    for (int i = 0; i < count; i++) {
+        if (blockers[i].process != holder || !blockers[i].queued) blockers[kept++] = blockers[i];
+    }
+    return kept;
+}
+
+/* An entry that may be changed. */
+static struct oracle_place *own(struct oracle *o, int ticket, int resource)
+{
+    static struct oracle_place places[THINGS * 2][RESOURCES];
+    struct oracle_place *place = &places[ticket][resource];
+    const struct oracle_place **at = &o->tickets[ticket].at[resource];
+    if (*at != place) *place = **at;
+    *at = place;
+    return place;
+}
+
+static void stand_behind(struct oracle *o, int passed, int resource, struct oracle_blocker blocker)
+{
+    struct oracle_place *place = own(o, passed, resource);
+    struct oracle_ticket *t = &o->tickets[passed];
+    assert_true(place->blocker_count < 3 * THINGS && t->blocker_count < BLOCKERS);
+    place->blockers[place->blocker_count++] = blocker;
+    if (!t->direct) t->blockers[t->blocker_count++] = blocker;
+}
+
+void oracle_pass(struct oracle *o, const struct oracle *as_it_was, int served, int process,
+                 int resource)
+{
+    struct oracle_ticket *t = &o->tickets[served];
+    const struct oracle_place *s = as_it_was->tickets[served].at[resource];
+    if (s == NULL) return;
+    struct oracle_place *place = own(o, served, resource);
+    place->blocker_count = drop_queued(place->blockers, place->blocker_count, process);
+    if (!t->direct) t->blocker_count = drop_queued(t->blockers, t->blocker_count, process);
+    struct oracle_blocker blocker = {
+        .process = s->process, .branch = NOWHERE, .units = s->units, .resource = resource};
+    for (int p = 0; p < o->ticket_count; p++) {
+        const struct oracle_place *passed = as_it_was->tickets[p].at[resource];
+        bool before = passed != NULL && passed < s; /* Of one line, in its order. */
+        if (!before || passed->process != process) continue;
+        bool clash = s->units != 0 || (o->world->modes.conflicts[passed->mode] >> s->mode & 1) != 0;
+        if (clash) stand_behind(o, p, resource, blocker);
+    }
+}

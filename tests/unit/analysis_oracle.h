@@ -64,6 +64,11 @@ uint64_t oracle_served(const struct oracle *oracle, uint64_t tickets, unsigned g
 /* Whether that is all of them. */
 bool oracle_frees(const struct oracle *oracle, uint64_t tickets, unsigned gone);
 
+/* Change @p oracle as if the ticket @p served had been served before the entries of @p process that
+ * it stands behind. Of one oracle at a time: the entries of the last that was changed are kept. */
+void oracle_pass(struct oracle *oracle, const struct oracle *as_it_was, int served, int process,
+                 int resource);
+
 /* The ticket of that name; NOWHERE. */
 int oracle_find(const struct oracle *oracle, int node, uint64_t number);
 

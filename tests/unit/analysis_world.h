@@ -95,6 +95,7 @@ gdn_cut *world_cut(const struct world *world, uint64_t *seed);
 
 /* The number in the world behind an index of the cut. */
 int world_process(const gdn_cut *cut, uint32_t process);
+int world_resource(const gdn_cut *cut, uint32_t resource);
 int world_node(const gdn_cut *cut, uint32_t party);
 
 #endif

@@ -2,6 +2,7 @@
 /* What a verdict says of a deadlock: whom to abort and why, what to reorder, how it is named. */
 #include "analysis_fixture.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define CROSSED                                                                                    \
@@ -276,6 +277,93 @@ static void no_order_is_advised_around_a_hold(void **state)
     forget(j);
 }
 
+/* T2 asks for all of a pool of which T1 has half, and T3 for a little more behind it: there is room
+ * for T3, but not in this order. */
+static void an_order_may_be_that_of_a_pool(void **state)
+{
+    (void)state;
+    struct judged j =
+        judge(CUT(AT("n1", "{'resource': 'p', 'capacity': 4, 'holders': [{'process': 'T1', "
+                           "'units': 2}], 'queue': [{'process': 'T2', 'units': 4}, {'process': "
+                           "'T3', 'units': 1}]}, " RESOURCE("b", HELD("T3"), ASKED("T1", "1")))));
+    assert_int_equal(only(j)->model, GDN_MODEL_MIXED);
+    assert_string_equal(order_of(j, only(j)), "T3<T2");
+    assert_string_equal(victims_of(j, only(j)), "");
+    forget(j);
+    /* Of three free units T3 wants two and T2 one: served first, T3 leaves too little for it. */
+    j = judge(CUT(AT("n1", "{'resource': 'p', 'capacity': 4, 'holders': [{'process': 'T1', "
+                           "'units': 3}], 'queue': [{'process': 'T2', 'units': 4}, {'process': "
+                           "'T3', 'units': 2}]}, " RESOURCE("b", HELD("T3"), ASKED("T1", "1")))));
+    assert_int_equal(only(j)->reorder_count, 0);
+    assert_int_equal(only(j)->victim_count, 1);
+    forget(j);
+}
+
+/* T1 would go on with T3 or T4. Both only stand behind T2. */
+static void an_order_may_open_one_of_several_ways(void **state)
+{
+    (void)state;
+    struct judged j = judge(CUT(
+        FULL("n1",
+             RESOURCE("a", SHARED("T1"),
+                      ASKED("T2", "2") ", " ASKED_SHARED("T3", "3") ", " ASKED_SHARED("T4", "4")),
+             NEEDS("T1", "1", "{'any': ['T3', 'T4']}") ", " WAITS("T2", "2", "a", "n1") ", " WAITS(
+                 "T3", "3", "a", "n1") ", " WAITS("T4", "4", "a", "n1"),
+             "")));
+    assert_int_equal(only(j)->model, GDN_MODEL_MIXED);
+    assert_string_equal(order_of(j, only(j)), "T3<T2");
+    forget(j);
+}
+
+/* T3 would go on with a or c, and stands behind T2 in both: what is told in names holds in both. */
+static void an_order_holds_in_all_queues(void **state)
+{
+    (void)state;
+    struct judged j = judge(CUT(FULL(
+        "n1",
+        RESOURCE("a", SHARED("T1"), ASKED("T2", "2") ", " ASKED_SHARED("T3", "3")) ", " RESOURCE(
+            "c", SHARED("T1"), ASKED("T2", "4") ", " ASKED_SHARED("T3", "3")),
+        WAITS("T2", "2", "a", "n1") ", " WAITS("T2", "4", "c", "n1") ", " NEEDS(
+            "T3", "3", "{'any': [{'resource': 'a'}, {'resource': 'c'}]}") ", " NEEDS("T1", "1",
+                                                                                     "'T3'"),
+        "")));
+    assert_string_equal(members_of(j, only(j)), "T1 T2 T3");
+    assert_string_equal(order_of(j, only(j)), "T3<T2 T3<T2");
+    assert_int_not_equal(only(j)->reorder[0].resource, only(j)->reorder[1].resource);
+    assert_string_equal(only(j)->victim_reason, "queue order alone closes it: serve T3 before T2");
+    forget(j);
+}
+
+/* T3 would go on with a or c, and may pass T2 in a. In c that would delay a request of T2 which
+ * nobody in the core holds up, and on which, where there are brief holds, others may count. "T3
+ * before T2" would say both. */
+static void no_order_is_advised_in_names_that_say_too_much(void **state)
+{
+    (void)state;
+    static const char *const briefs[] = {HELD("T8"), BRIEF("T8", "n1")};
+    for (size_t brief = 0; brief < 2; brief++) {
+        char resources[2048], document[4096];
+        (void)snprintf(
+            resources, sizeof resources, "%s, {'resource': 'z', 'holders': [%s], 'queue': [%s]}",
+            RESOURCE("a", SHARED("T1"),
+                     ASKED("T2", "2") ", " ASKED_SHARED(
+                         "T3", "3")) ", " RESOURCE("c", HELD("T9"),
+                                                   ASKED("T2", "4") ", " ASKED_SHARED("T3", "3")),
+            briefs[brief], ASKED("T7", "7"));
+        (void)snprintf(
+            document, sizeof document, CUT("{'node': 'n1', 'resources': [%s], 'waits': [%s]}"),
+            resources,
+            WAITS("T2", "2", "a", "n1") ", " WAITS("T2", "4", "c", "n1") ", " WAITS(
+                "T7", "7", "z", "n1") ", " NEEDS("T3", "3",
+                                                 "{'any': [{'resource': 'a'}, {'resource': "
+                                                 "'c'}]}") ", " NEEDS("T1", "1", "'T3'"));
+        struct judged j = judge(document);
+        assert_string_equal(order_of(j, only(j)), brief == 0 ? "T3<T2 T3<T2" : "");
+        assert_int_equal(only(j)->victim_count, brief);
+        forget(j);
+    }
+}
+
 static void a_stated_wait_may_be_one_of_order(void **state)
 {
     (void)state;
@@ -380,6 +468,10 @@ int main(void)
         cmocka_unit_test(an_order_may_take_two_steps),
         cmocka_unit_test(no_order_is_advised_where_none_helps),
         cmocka_unit_test(no_order_is_advised_around_a_hold),
+        cmocka_unit_test(an_order_may_be_that_of_a_pool),
+        cmocka_unit_test(an_order_may_open_one_of_several_ways),
+        cmocka_unit_test(an_order_holds_in_all_queues),
+        cmocka_unit_test(no_order_is_advised_in_names_that_say_too_much),
         cmocka_unit_test(a_stated_wait_may_be_one_of_order),
         cmocka_unit_test(nobody_is_served_before_itself),
         cmocka_unit_test(no_order_is_advised_that_another_branch_cannot_keep),

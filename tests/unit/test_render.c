@@ -163,7 +163,8 @@ static void waits_on_no_lock_are_told_in_words(void **state)
     fixture.edges[3].queued = true;
     fixture.deadlocks[0].victim_count = 0;
     fixture.deadlocks[0].reorder_count = 1;
-    fixture.reorder[0] = (struct gdn_reorder){.first = 3, .second = 0};
+    fixture.reorder[0] = (struct gdn_reorder){
+        .first = 3, .second = 0, .resource = fixture.edges[3].resource, .home = 0};
     expect_text(&fixture, &plain,
                 "deadlock 656597: 4 processes, last request 205 ms before the cut "
                 "(offline cut, complete)\n"
@@ -172,7 +173,7 @@ static void waits_on_no_lock_are_told_in_words(void **state)
                 "  P3 transfer 3   waits 207 ms for P4 transfer 4 to release acct/3\n"
                 "  P4 transfer 4   waits 208 ms for shared acct/4 at n1, queued behind P1 "
                 "transfer 1\n"
-                "  way out: serve P4 before P1; nobody need be aborted\n");
+                "  way out: serve P4 before P1 for acct/4 at n1; nobody need be aborted\n");
     fixture_free(&fixture);
 }
 
@@ -462,11 +463,13 @@ static void json_lines_are_one_line_and_say_the_same(void **state)
     (void)state;
     struct fixture fixture;
     fixture_ring(&fixture, 3);
-    fixture.deadlocks[0].reorder_count = 1;
+    fixture.deadlocks[0].reorder_count = 2; /* For two queues, and told once. */
     fixture.reorder[0] = (struct gdn_reorder){.first = 1, .second = 2};
+    fixture.reorder[1] = (struct gdn_reorder){.first = 1, .second = 2, .resource = 1};
     json_t *indented = rendered_json(&fixture, false), *line = rendered_json(&fixture, true);
     assert_true(json_equal(indented, line));
     const json_t *deadlock = json_array_get(json_object_get(line, "deadlocks"), 0);
+    assert_int_equal(json_array_size(json_object_get(deadlock, "reorder")), 1);
     const json_t *pair = json_array_get(json_object_get(deadlock, "reorder"), 0);
     assert_string_equal(json_string_value(json_array_get(pair, 1)), "P3");
     json_decref(indented);
