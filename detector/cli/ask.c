@@ -120,7 +120,7 @@ json_t *gdn__ask(const struct gdn__ask_options *options, const char *question, i
     }
     (void)zmq_msg_close(&answer);
     if (document == NULL || !options->json) return document;
-    (void)json_dumpf(document, stdout, JSON_INDENT(2));
+    (void)json_dumpf(document, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
     (void)fputc('\n', stdout);
     return document;
 }

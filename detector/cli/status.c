@@ -48,8 +48,9 @@ static void print_last_round(const json_t *round)
 
 static void print_deadlocks(const json_t *deadlocks)
 {
-    (void)printf("%zu deadlocks stand\n", json_array_size(deadlocks));
-    for (size_t i = 0; i < json_array_size(deadlocks); i++) {
+    size_t count = json_array_size(deadlocks);
+    (void)printf(count == 1 ? "%zu deadlock stands\n" : "%zu deadlocks stand\n", count);
+    for (size_t i = 0; i < count; i++) {
         const json_t *deadlock = json_array_get(deadlocks, i);
         (void)printf("  %.6s  found %s, in %lld rounds  %s%s\n", gdn__ask_text(deadlock, "id"),
                      gdn__ask_text(deadlock, "found"), number_of(deadlock, "rounds"),

@@ -22,7 +22,7 @@ json_t *number_text(uint64_t number)
 
 char *document_of(json_t *document)
 {
-    char *text = json_dumps(document, JSON_COMPACT);
+    char *text = json_dumps(document, JSON_COMPACT | JSON_REAL_PRECISION(15));
     json_decref(document);
     return text;
 }
