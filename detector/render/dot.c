@@ -3,11 +3,13 @@
  * (grid.h), row by row; what is no ring is left to Graphviz. Everything is quoted. */
 #include "render.h"
 
+#include "detector/render/beside.h"
 #include "detector/render/grid.h"
 #include "detector/render/shown.h"
+#include "detector/render/standing.h"
 #include <inttypes.h>
 
-#define EDGES_MAX     256 /* More cannot be read in a picture, and Graphviz takes long over them. */
+#define EDGES_MAX     128 /* More cannot be read in a picture, and Graphviz takes long over them. */
 #define DEADLOCKS_MAX 64  /* Clusters on one sheet. */
 #define NAMES_MAX     8   /* Names that are written out in a note. */
 
@@ -138,6 +140,9 @@ static void add_names(struct picture *picture, const uint32_t *processes, size_t
     for (size_t i = 0; i < count; i++) {
         if (i > 0) gdn__textbuf_add(picture->out, i % 4 == 0 ? ",\\n" : ", ");
         add_label_of(picture, add_process_name, processes[i]);
+        if (gdn__is_victim(picture->deadlock, processes[i])) {
+            gdn__textbuf_add(picture->out, " (victim)");
+        }
     }
     if (all > count) gdn__textbuf_addf(picture->out, "\\nand %zu more", all - count);
 }
@@ -158,17 +163,38 @@ static void add_tail(struct picture *picture)
 static void add_others(struct picture *picture)
 {
     uint32_t others[NAMES_MAX];
-    size_t count = 0, shown = 0;
-    const struct gdn_deadlock *deadlock = picture->deadlock;
-    for (size_t i = 0; i < deadlock->member_count; i++) {
-        if (is_drawn(picture, deadlock->members[i])) continue;
-        if (count++ < NAMES_MAX) others[shown++] = deadlock->members[i];
-    }
+    size_t count = 0;
+    enum gdn_err err =
+        gdn__beside_find(picture->deadlock, picture->shown, others, NAMES_MAX, &count);
+    if (err != GDN_OK) picture->out->failed = true;
     if (count == 0) return;
     open_note(picture, "others");
     gdn__textbuf_addf(picture->out, "%zu more in it: ", count);
-    add_names(picture, others, shown, count);
+    add_names(picture, others, count < NAMES_MAX ? count : NAMES_MAX, count);
     close_note(picture, "others");
+}
+
+/* Whom to serve before whom, so that nobody need be aborted. */
+static void add_order(struct picture *picture)
+{
+    const struct gdn_deadlock *deadlock = picture->deadlock;
+    size_t shown = deadlock->reorder_count < NAMES_MAX ? deadlock->reorder_count : NAMES_MAX;
+    if (shown == 0) return;
+    open_note(picture, "order");
+    gdn__textbuf_add(picture->out, "way out:");
+    for (size_t i = 0; i < shown; i++) {
+        const struct gdn_reorder *advice = &deadlock->reorder[i];
+        gdn__textbuf_add(picture->out, "\\nserve ");
+        add_label_of(picture, add_process_name, advice->first);
+        gdn__textbuf_add(picture->out, " before ");
+        add_label_of(picture, add_process_name, advice->second);
+        if (advice->resource == GDN_NONE) continue;
+        gdn__textbuf_add(picture->out, " for ");
+        add_label_of(picture, gdn__show_resource, advice->resource);
+        gdn__textbuf_add(picture->out, " @ ");
+        add_label_of(picture, gdn__show_party, advice->home);
+    }
+    close_note(picture, "order");
 }
 
 /* ---- Edges ---- */
@@ -208,14 +234,18 @@ static void add_edge_label(struct picture *picture, const struct gdn_edge *edge,
     if (indent[0] != '\0') gdn__textbuf_add(out, end);
 }
 
+static const char *style_of(const struct gdn_edge *edge)
+{
+    return edge->queued || edge->in_flight ? ", style=\"dashed\"" : "";
+}
+
 /* The label and the style. */
 static void add_edge_end(struct picture *picture, const struct gdn_edge *edge, const char *end,
                          const char *more)
 {
     gdn__textbuf_add(picture->out, " [label=\"");
     add_edge_label(picture, edge, end);
-    gdn__textbuf_addf(picture->out, "\"%s%s];\n",
-                      edge->queued || edge->in_flight ? ", style=\"dashed\"" : "", more);
+    gdn__textbuf_addf(picture->out, "\"%s%s];\n", style_of(edge), more);
 }
 
 /* ---- A ring on its grid ---- */
@@ -249,6 +279,33 @@ static void add_step(struct picture *picture, const struct gdn__grid *grid, size
     add_cell(picture, forwards ? to : from);
     add_edge_end(picture, &picture->deadlock->witness[edge], a.row == b.row ? "\\n" : "\\l",
                  forwards ? ", weight=\"100\"" : ", weight=\"100\", dir=\"back\"");
+}
+
+/* From the end of the upper row down and around the corner: a slanted line would cross its label.
+ */
+static bool is_corner(const struct gdn__grid *grid, size_t from)
+{
+    struct gdn__cell a = grid->cells[from], b = grid->cells[(from + 1) % grid->count];
+    return b.row == a.row + 1 && b.column + 1 == a.column;
+}
+
+static void add_corner(struct picture *picture, size_t from, size_t to)
+{
+    struct gdn__textbuf *out = picture->out;
+    const struct gdn_edge *edge = &picture->deadlock->witness[from];
+    gdn__textbuf_addf(out,
+                      "    \"d%zu corner\" [shape=\"point\", style=\"invis\", width=\"0\", "
+                      "height=\"0\"];\n    ",
+                      picture->number);
+    add_cell(picture, from);
+    gdn__textbuf_addf(out, " -> \"d%zu corner\" [weight=\"100\", arrowhead=\"none\"%s];\n    ",
+                      picture->number, style_of(edge));
+    add_cell(picture, to);
+    gdn__textbuf_addf(out, " -> \"d%zu corner\"", picture->number);
+    add_edge_end(picture, edge, "\\n", ", weight=\"100\", dir=\"back\"");
+    gdn__textbuf_add(out, "    { rank=\"same\"; ");
+    add_cell(picture, to);
+    gdn__textbuf_addf(out, "; \"d%zu corner\"; }\n", picture->number);
 }
 
 static bool are_neighbours(const struct gdn__grid *grid, size_t a, size_t b)
@@ -308,7 +365,13 @@ static void add_ring(struct picture *picture)
         open_note(picture, "fold");
         gdn__textbuf_addf(picture->out, "%zu more\"];\n", count - picture->shown);
     }
-    for (size_t i = 0; i < grid.count; i++) add_step(picture, &grid, i);
+    for (size_t i = 0; i < grid.count; i++) {
+        if (is_corner(&grid, i)) {
+            add_corner(picture, i, i + 1);
+        } else {
+            add_step(picture, &grid, i);
+        }
+    }
     add_rows(picture, &grid);
     size_t lowest = lowest_cell(&grid);
     picture->anchor = picture->deadlock->witness[is_fold(picture, lowest) ? 0 : lowest].waiter;
@@ -322,7 +385,10 @@ static void add_web(struct picture *picture)
     size_t count = deadlock->witness_count;
     picture->shown = count < EDGES_MAX ? count : EDGES_MAX;
     for (size_t i = 0; i < deadlock->member_count; i++) {
-        if (is_drawn(picture, deadlock->members[i])) add_member(picture, deadlock->members[i]);
+        bool victim = gdn__is_victim(deadlock, deadlock->members[i]);
+        if (victim || is_drawn(picture, deadlock->members[i])) {
+            add_member(picture, deadlock->members[i]);
+        }
     }
     for (size_t i = 0; i < picture->shown; i++) {
         gdn__textbuf_add(picture->out, "    ");
@@ -359,6 +425,7 @@ static void add_deadlock(struct picture *picture, size_t number)
             add_web(picture);
         add_others(picture);
         add_tail(picture);
+        add_order(picture);
     }
     gdn__textbuf_add(out, "  }\n");
 }
@@ -402,6 +469,31 @@ static void add_head(struct picture *picture)
                       colours->line, colours->text);
 }
 
+/* What the sheet does not show, and how sure that is where not all answered. */
+static void add_foot(struct picture *picture)
+{
+    struct gdn__textbuf *out = picture->out;
+    size_t count = picture->verdict->deadlock_count;
+    bool complete = picture->verdict->complete;
+    if (count == 0 || count > DEADLOCKS_MAX) {
+        gdn__textbuf_addf(out,
+                          "  \"note\" [shape=\"plaintext\", style=\"\", class=\"note\", "
+                          "fontcolor=\"%s\", label=\"",
+                          picture->colours->faint);
+        if (count > 0) gdn__textbuf_addf(out, "%zu more deadlocks\"];\n", count - DEADLOCKS_MAX);
+        if (count == 0) gdn__textbuf_add(out, "no deadlock");
+        if (count == 0 && !complete) gdn__textbuf_add(out, " that the nodes' answers prove");
+        if (count == 0) gdn__textbuf_add(out, "\"];\n");
+    }
+    if (complete) return;
+    struct gdn__textbuf text = {0};
+    gdn__show_completeness(&text, picture->verdict);
+    gdn__textbuf_add(out, "  labelloc=\"b\";\n  label=\"cut ");
+    add_escaped(out, &text);
+    gdn__textbuf_add(out, count > 0 ? ": there may be more\";\n" : "\";\n");
+    gdn__textbuf_fini(&text);
+}
+
 void gdn__render_dot(const gdn_verdict *verdict, const struct gdn__render_options *options,
                      struct gdn__textbuf *out)
 {
@@ -410,13 +502,6 @@ void gdn__render_dot(const gdn_verdict *verdict, const struct gdn__render_option
     size_t count = verdict->deadlock_count;
     add_head(&picture);
     add_sheet(&picture, count < DEADLOCKS_MAX ? count : DEADLOCKS_MAX);
-    if (count == 0 || count > DEADLOCKS_MAX) {
-        gdn__textbuf_addf(out,
-                          "  \"note\" [shape=\"plaintext\", style=\"\", class=\"note\", "
-                          "fontcolor=\"%s\", label=\"",
-                          picture.colours->faint);
-        if (count == 0) gdn__textbuf_add(out, "no deadlock\"];\n");
-        if (count > 0) gdn__textbuf_addf(out, "%zu more deadlocks\"];\n", count - DEADLOCKS_MAX);
-    }
+    add_foot(&picture);
     gdn__textbuf_add(out, "}\n");
 }

@@ -190,10 +190,74 @@ static void dot_shows_members_edges_victim_and_tail(void **state)
     assert_non_null(strstr(out.text, "\"d0 p0\" [label=\"P1\\ntransfer 1\\nat n1\\nvictim\""));
     assert_non_null(strstr(out.text, "\"d0 p1\" [label=\"P2\\ntransfer 2\\nat n2\""));
     assert_non_null(
-        strstr(out.text, "\"d0 p1\" -> \"d0 p2\" [label=\"  shared acct/2\\l  @ n3, 206 ms\\l\""));
+        strstr(out.text, "\"d0 p0\" -> \"d0 p1\" [label=\"exclusive acct/1\\n@ n2, 205 ms\""));
     assert_non_null(
         strstr(out.text, "12 behind it: ta, tb, tc, td,\\nte, tf, tg, th\\nand 4 more"));
     gdn__textbuf_fini(&out);
+    fixture_free(&fixture);
+}
+
+static void expect_in_picture(struct fixture *fixture, const char *expected)
+{
+    struct gdn__textbuf out = {0};
+    gdn__render_dot(fixture_verdict(fixture), &plain, &out);
+    assert_non_null(strstr(out.text, expected));
+    gdn__textbuf_fini(&out);
+}
+
+/* The last step of an odd ring would be a slanted line, across its own label. */
+static void an_odd_ring_turns_around_a_corner(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_ring(&fixture, 5);
+    expect_in_picture(&fixture, "\"d0 p2\" -> \"d0 corner\" [weight=\"100\", arrowhead=\"none\"];");
+    expect_in_picture(&fixture,
+                      "\"d0 p3\" -> \"d0 corner\" [label=\"exclusive acct/3\\n@ n4, 207 ms\", "
+                      "weight=\"100\", dir=\"back\"];");
+    fixture_free(&fixture);
+}
+
+/* As sure as the text, and as helpful: a picture may be all that is passed on. */
+static void a_picture_says_what_it_does_not_know(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_ring(&fixture, 2);
+    assert_int_equal(gdn_cut_add_missing(fixture.cut, "n\"9"), GDN_OK);
+    fixture.verdict.complete = false;
+    expect_in_picture(&fixture,
+                      "label=\"cut incomplete: no report from n\\\"9: there may be more\";");
+    fixture.verdict.deadlock_count = 0;
+    expect_in_picture(&fixture, "label=\"no deadlock that the nodes' answers prove\"");
+    expect_in_picture(&fixture, "label=\"cut incomplete: no report from n\\\"9\";");
+    fixture_free(&fixture);
+}
+
+static void a_picture_tells_the_way_out(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_ring(&fixture, 2);
+    fixture.deadlocks[0].victim_count = 0;
+    fixture.deadlocks[0].reorder_count = 1;
+    fixture.reorder[0] = (struct gdn_reorder){
+        .first = 1, .second = 0, .resource = fixture.edges[1].resource, .home = 0};
+    expect_in_picture(&fixture, "way out:\\nserve P2 before P1 for acct/2 @ n1\"");
+    fixture_free(&fixture);
+}
+
+/* A cycle that is shown may leave a victim out. */
+static void a_victim_that_is_not_drawn_is_named(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_ring(&fixture, 4);
+    fixture.deadlocks[0].witness_count = 2;
+    fixture.edges[1].holder = 0;
+    fixture.deadlocks[0].victim_count = 2;
+    fixture.victims[1] = (struct gdn_victim){.process = 3, .party = 3, .ticket = 13};
+    expect_in_picture(&fixture, "2 more in it: P3, P4 (victim)\"");
     fixture_free(&fixture);
 }
 
@@ -326,6 +390,10 @@ int main(void)
         cmocka_unit_test(wide_names_are_cut_to_their_box),
         cmocka_unit_test(what_is_no_simple_ring_is_not_drawn),
         cmocka_unit_test(dot_shows_members_edges_victim_and_tail),
+        cmocka_unit_test(an_odd_ring_turns_around_a_corner),
+        cmocka_unit_test(a_picture_says_what_it_does_not_know),
+        cmocka_unit_test(a_picture_tells_the_way_out),
+        cmocka_unit_test(a_victim_that_is_not_drawn_is_named),
         cmocka_unit_test(a_ring_is_a_closed_way_over_its_grid),
         cmocka_unit_test(a_picture_tells_units_and_branches),
         cmocka_unit_test(a_picture_has_the_colours_of_its_scheme),
