@@ -88,12 +88,13 @@ static const char *show(const struct thing *thing, bool shared, char *text)
 {
     char digits[GDN_ID_TEXT_BYTES];
     const char *word = word_for(thing);
-    (void)gdn_id_format(thing->id, digits);
-    if (word == NULL) {
-        (void)snprintf(text, GDN_SHOWN_NAME_BYTES, "%s", digits);
-    } else if (!shared) {
-        (void)snprintf(text, GDN_SHOWN_NAME_BYTES, "%.*s", GDN_NAME_MAX, word);
+    if (word == NULL) return gdn_id_format(thing->id, text);
+    if (!shared) {
+        size_t length = strnlen(word, GDN_NAME_MAX);
+        memcpy(text, word, length);
+        text[length] = '\0';
     } else {
+        (void)gdn_id_format(thing->id, digits);
         (void)snprintf(text, GDN_SHOWN_NAME_BYTES, "%.*s (%s)", GDN_NAME_MAX, word, digits);
     }
     return text;

@@ -104,7 +104,9 @@ enum gdn_err gdn__reason_write(const struct gdn__names *names,
                                const struct gdn__choice *choice, bool shared,
                                struct gdn_deadlock *deadlock)
 {
-    struct sentence s = {.length = 0};
+    struct sentence s; /* Mostly empty: its text is not cleared. */
+    s.length = 0;
+    s.text[0] = '\0';
     if (deadlock->reorder_count > 0) {
         say_order(&s, names, deadlock);
     } else if (choice == NULL) {
