@@ -190,6 +190,7 @@ static enum gdn_err find_tails(struct analysis *a)
 {
     struct gdn__tails tails;
     const gdn_cut *cut = a->fold.cut;
+    if (a->first[a->core_count] == a->graph.vertex_count) return GDN_OK; /* All are in cores. */
     enum gdn_err err = gdn__tails_init(&tails, &a->graph, cut->process_count);
     for (uint32_t c = 0; err == GDN_OK && c < a->core_count; c++) {
         const struct gdn_deadlock *deadlock = &a->verdict->deadlocks[c];
@@ -255,12 +256,14 @@ static enum gdn_err choose_for_group(struct analysis *a, const uint32_t *members
 {
     struct group group = {.position = position, .several = count > 1};
     size_t vertex_count = 0;
+    const uint32_t *of_group = count == 1 ? &a->vertices[a->first[members[0]]] : vertices;
     for (size_t i = 0; i < count; i++) {
         size_t first = a->first[members[i]], size = a->first[members[i] + 1] - first;
-        memcpy(&vertices[vertex_count], &a->vertices[first], size * sizeof *vertices);
+        if (count > 1)
+            memcpy(&vertices[vertex_count], &a->vertices[first], size * sizeof *vertices);
         vertex_count += size;
     }
-    enum gdn_err err = gdn__victims_choose(&a->fold, &a->graph, vertices, vertex_count, a->place,
+    enum gdn_err err = gdn__victims_choose(&a->fold, &a->graph, of_group, vertex_count, a->place,
                                            position, &a->preference, &group.choice);
     if (err != GDN_OK) return err;
     for (size_t i = 0; i < group.choice.victim_count; i++) {

@@ -37,11 +37,10 @@ struct trial {
  * so each can be ended by name. */
 static void list_members(struct trial *t, const struct gdn__fold *fold, uint32_t *seen)
 {
-    size_t end = t->graph.vertex_count; /* Those that may not be aborted grow down from here. */
+    size_t end = t->ticket_count; /* Those that may not be aborted grow down from here. */
     size_t last = end;
     for (uint32_t v = 0; v < t->graph.vertex_count; v++) {
         if (t->graph.vertices[v].kind != GDN__VERTEX_TICKET) continue;
-        t->ticket_count++;
         uint32_t process = fold->waits[t->graph.vertices[v].ref].process;
         if (seen[process] != 0) continue;
         seen[process] = UINT32_MAX;
@@ -76,22 +75,30 @@ static void group_vertices(struct trial *t, const uint32_t *number_of)
     }
 }
 
+/* There are no more members than tickets, and most vertices of a large core are hubs. */
+static bool allocate_members(struct trial *t)
+{
+    const struct gdn_allocator *memory = &t->graph.memory;
+    size_t parties = 0;
+    for (uint32_t v = 0; v < t->graph.vertex_count; v++) {
+        t->ticket_count += t->graph.vertices[v].kind == GDN__VERTEX_TICKET;
+        parties += gdn__vertex_is_party(&t->graph.vertices[v]);
+    }
+    t->members = gdn__alloc(memory, t->ticket_count * sizeof *t->members);
+    t->candidates = gdn__calloc(memory, t->ticket_count * sizeof *t->candidates);
+    t->number = gdn__alloc(memory, t->graph.vertex_count * sizeof *t->number);
+    t->vertices = gdn__alloc(memory, parties * sizeof *t->vertices);
+    t->removed = gdn__alloc(memory, parties * sizeof *t->removed);
+    t->chosen = gdn__alloc(memory, t->ticket_count * sizeof *t->chosen);
+    return t->members != NULL && t->candidates != NULL && t->number != NULL &&
+           t->vertices != NULL && t->removed != NULL && t->chosen != NULL;
+}
+
 /* @p number_of: by process, zeroes, and zeroes again on return. */
 static enum gdn_err find_members(struct trial *t, const struct gdn__fold *fold,
                                  const struct gdn__preference *preference, uint32_t *number_of)
 {
-    const struct gdn_allocator *memory = &t->graph.memory;
-    size_t count = t->graph.vertex_count;
-    t->members = gdn__alloc(memory, count * sizeof *t->members);
-    t->candidates = gdn__calloc(memory, count * sizeof *t->candidates);
-    t->number = gdn__alloc(memory, count * sizeof *t->number);
-    t->vertices = gdn__alloc(memory, count * sizeof *t->vertices);
-    t->removed = gdn__alloc(memory, count * sizeof *t->removed);
-    t->chosen = gdn__alloc(memory, count * sizeof *t->chosen);
-    if (t->members == NULL || t->candidates == NULL || t->number == NULL || t->vertices == NULL ||
-        t->removed == NULL || t->chosen == NULL) {
-        return GDN_ERR_MEMORY;
-    }
+    if (!allocate_members(t)) return GDN_ERR_MEMORY;
     list_members(t, fold, number_of);
     bool sorted = gdn__preference_sort(preference, t->members, t->candidate_count) &&
                   gdn__preference_sort(preference, t->members + t->candidate_count,
