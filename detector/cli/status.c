@@ -4,6 +4,7 @@
 #include "detector/cli/ask.h"
 #include "detector/cli/exits.h"
 #include <stdio.h>
+#include <string.h>
 
 /* ---- gordian status ---- */
 
@@ -102,14 +103,26 @@ int gordian_status(int argc, char **argv)
 
 /* ---- gordian waits ---- */
 
+/* One element of a list of names; "" where there is none. */
+static const char *name_at(const json_t *names, size_t index)
+{
+    json_t *name = json_pack("{s:O?}", "name", json_array_get(names, index));
+    const char *text = gdn__ask_text(name, "name");
+    json_decref(name);
+    return text;
+}
+
+/* A label travels with waits. Of a holder without one there is an id, and who can look it up. */
 static void print_holders(const json_t *wait)
 {
     const json_t *names = json_object_get(wait, "held_by");
     size_t shown = json_array_size(names);
     for (size_t i = 0; i < shown; i++) {
-        json_t *name = json_pack("{s:O}", "name", json_array_get(names, i));
-        (void)printf("%s%s", i == 0 ? ", held by " : ", ", gdn__ask_text(name, "name"));
-        json_decref(name);
+        const char *name = name_at(names, i);
+        const char *node = name_at(json_object_get(wait, "held_from"), i);
+        bool is_id = strlen(name) == 32 && strspn(name, "0123456789abcdef") == 32;
+        (void)printf("%s%s", i == 0 ? ", held by " : ", ", name);
+        if (is_id && node[0] != '\0') (void)printf(" of %s", node);
     }
     long long more = number_of(wait, "holders") - (long long)shown;
     if (more > 0) (void)printf(" and %lld more", more);

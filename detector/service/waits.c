@@ -86,7 +86,7 @@ static void add_holders(const struct waits *waits, const struct gdn_cut_wait *wa
 {
     char name[GDN_SHOWN_NAME_BYTES];
     const gdn_cut *cut = waits->verdict->cut;
-    json_t *names = json_array();
+    json_t *names = json_array(), *issuers = json_array();
     struct gdn__key key = gdn__pair(wait->home, wait->resource, 0);
     const struct gdn_cut_home *home = (const struct gdn_cut_home *)gdn__map_get(&waits->homes, key);
     uint64_t in_use = 0;
@@ -97,8 +97,10 @@ static void add_holders(const struct waits *waits, const struct gdn_cut_wait *wa
         if (i >= HOLDERS_MAX) continue;
         const char *shown = gdn_verdict_process_name(waits->verdict, holder->process, name);
         (void)json_array_append_new(names, text_of(shown));
+        (void)json_array_append_new(issuers, text_of(cut->parties[holder->issuer].name));
     }
     (void)json_object_set_new(line, "held_by", names);
+    (void)json_object_set_new(line, "held_from", issuers);
     if (home == NULL) return;
     (void)json_object_set_new(line, "holders", json_integer((json_int_t)home->holder_count));
     if (home->capacity == 0) return;

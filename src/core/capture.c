@@ -111,10 +111,12 @@ static uint32_t party_of(const struct gdn_capture *capture, uint32_t peer)
     return capture->party_of(capture->context, capture->cut, peer);
 }
 
-static enum gdn_err write_holder(const struct gdn_capture *capture, struct saved_holder from)
+/* @p label of its process; NULL: none, or none that is known. */
+static enum gdn_err write_holder(const struct gdn_capture *capture, struct saved_holder from,
+                                 const char *label)
 {
     struct gdn_cut_holder holder = {
-        .process = gdn_cut_process(capture->cut, from.process, NULL),
+        .process = gdn_cut_process(capture->cut, from.process, label),
         .issuer = party_of(capture, from.issuer),
         .ticket = from.number,
         .units = from.units,
@@ -141,9 +143,16 @@ static enum gdn_err write_saved(const struct gdn_capture *capture, gdn_resource_
 {
     enum gdn_err err = write_home(capture, id, list->capacity, list->unordered);
     for (size_t i = 0; err == GDN_OK && i < list->count; i++) {
-        err = write_holder(capture, list->holders[i]);
+        err = write_holder(capture, list->holders[i], NULL);
     }
     return err;
+}
+
+/* What this node itself was told of a holder: only waits carry labels from node to node. */
+static const char *label_of(const struct gdn__entry *entry)
+{
+    const struct gdn__description *description = entry->account->process->description;
+    return description == NULL ? NULL : description->info.label;
 }
 
 static enum gdn_err write_current(const struct gdn_capture *capture,
@@ -153,7 +162,8 @@ static enum gdn_err write_current(const struct gdn_capture *capture,
     GDN__EACH(link, &resource->holders)
     {
         if (err != GDN_OK) break;
-        err = write_holder(capture, saved_from(GDN__OF(link, struct gdn__entry, place)));
+        const struct gdn__entry *entry = GDN__OF(link, struct gdn__entry, place);
+        err = write_holder(capture, saved_from(entry), label_of(entry));
     }
     return err;
 }

@@ -90,6 +90,12 @@ static void waits_lists_who_waits_for_whom_longest_first(void **state)
     assert_non_null(first);
     assert_non_null(strstr(first, "waits for exclusive A at n1, held by T1\n"));
     watched_forget(&said);
+    said = watched_ask(watched, "waits", "-o json");
+    const char *waited = strstr(said.out, "\"waited_ms\": ");
+    assert_non_null(waited);
+    const char *fraction = waited + strcspn(waited, ".,");
+    assert_true(strcspn(fraction, ",") <= 4); /* Microseconds, and no 4034.5680000000002. */
+    watched_forget(&said);
     watched_close_node(watched);
     watched_end(watched);
 }
@@ -110,7 +116,7 @@ static void waits_tells_units_of_pools_and_needs(void **state)
     watched_await_event(watched, "node_joined");
     struct watched_said said = watched_ask(watched, "waits", "");
     assert_int_equal(said.status, 0);
-    assert_non_null(strstr(said.out, "waits for 2 of P at n1 (2 of 3 in use), held by "));
+    assert_non_null(strstr(said.out, "waits for 2 of P at n1 (2 of 3 in use), held by T1\n"));
     assert_non_null(strstr(said.out, " of n1, branch 7,  waits for any of ("));
     watched_forget(&said);
     json_t *document = watched_ask_json(watched, "waits", 0);
@@ -121,6 +127,33 @@ static void waits_tells_units_of_pools_and_needs(void **state)
     assert_int_equal(json_integer_value(json_object_get(first, "holders")), 1);
     assert_true(json_is_null(json_object_get(first, "mode")));
     json_decref(document);
+    watched_close_node(watched);
+    watched_end(watched);
+}
+
+/* Of whom its node said nothing there is an id, and whom to ask about it. */
+static void waits_says_whose_an_unknown_holder_is(void **state)
+{
+    struct watched *watched = *state;
+    char id[GDN_ID_TEXT_BYTES], expected[128];
+    const char *const askers[] = {"U1", "U2"};
+    watched_start_with_events(watched, "--period 0");
+    watched_open_node(watched, "n1");
+    for (size_t i = 0; i < 2; i++) {
+        gdn_ticket ticket;
+        struct gdn_request wanted = {.process = gdn_process_named(askers[i]),
+                                     .resource = gdn_resource_named("A"),
+                                     .label = "A"};
+        gdn_node *node = watched->node;
+        assert_int_equal(gdn_request(node, gdn_node_self(node), &wanted, &ticket), GDN_OK);
+        if (i == 0) assert_int_equal(gdn_grant(node, ticket), GDN_OK);
+    }
+    watched_await_event(watched, "node_joined");
+    struct watched_said said = watched_ask(watched, "waits", "");
+    (void)snprintf(expected, sizeof expected, ", held by %s of n1\n",
+                   gdn_id_format(gdn_process_named("U1").id, id));
+    assert_non_null(strstr(said.out, expected));
+    watched_forget(&said);
     watched_close_node(watched);
     watched_end(watched);
 }
@@ -362,6 +395,7 @@ int main(void)
         RUN(nobody_waits_and_waits_says_so),
         RUN(waits_lists_who_waits_for_whom_longest_first),
         RUN(waits_tells_units_of_pools_and_needs),
+        RUN(waits_says_whose_an_unknown_holder_is),
         RUN(a_missing_node_shows_in_the_exit_status),
         RUN(a_deadlock_is_told_everywhere),
         RUN(a_standing_deadlock_is_told_by_its_id),

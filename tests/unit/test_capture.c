@@ -87,6 +87,25 @@ static void waits_are_recorded_with_what_is_known_of_the_process(void **state)
     assert_true(world->cut->processes[node->waits[1].process].abortable);
 }
 
+/* Labels travel with waits. A holder that waits nowhere has one if its home was told of it. */
+static void a_holder_is_recorded_with_the_label_that_its_home_knows(void **state)
+{
+    struct world *world = *state;
+    struct gdn_process_info info = {.label = "nightly audit", .abortable = true};
+    assert_ok(gdn_ledger_describe(world->ledger, P("T1"), &info));
+    hold(world->ledger, "T1", "r", S);
+    arrive(world->ledger, 3, request_message("T2", "r", 11, S, 0));
+    grant(world->ledger, 3, 11);
+    ask(world->ledger, 0, "T3", "r", X);
+    capture(world);
+
+    const struct gdn_cut_process *process =
+        &world->cut->processes[holder(world->cut, "r", 0)->process];
+    assert_string_equal(process->label, "nightly audit");
+    assert_false(process->described); /* That stands for who waits. */
+    assert_null(world->cut->processes[holder(world->cut, "r", 1)->process].label);
+}
+
 /* What was met is no need any more: the wake has been taken. */
 static void direct_waits_are_recorded_with_their_unmet_needs(void **state)
 {
@@ -331,6 +350,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         fact(contested_resources_are_recorded_with_holders_and_queue),
         fact(waits_are_recorded_with_what_is_known_of_the_process),
+        fact(a_holder_is_recorded_with_the_label_that_its_home_knows),
         fact(direct_waits_are_recorded_with_their_unmet_needs),
         fact(request_in_flight_finds_the_holders_as_of_the_cut),
         fact(unchanged_resource_is_taken_as_it_is),
