@@ -75,8 +75,8 @@ GDN_API bool gdn_id_is_set(gdn_id id);
 GDN_API int gdn_id_compare(gdn_id a, gdn_id b);
 
 /** True when the text may be the name of a node, process, resource or mode, or a label: 1 to
- *  GDN_NAME_MAX bytes of UTF-8, none of them a control character (below 0x20, 0x7f). So it can
- * stand in a JSON document, and be read from it, as it is. NULL is not valid. */
+ *  GDN_NAME_MAX bytes of UTF-8, without control characters (below U+0020, U+007F to U+009F). So it
+ *  can stand in a JSON document, and be read from it, as it is. NULL is not valid. */
 GDN_API bool gdn_name_is_valid(const char *name);
 
 static inline gdn_node_id gdn_node_named(const char *name)

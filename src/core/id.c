@@ -147,7 +147,7 @@ bool gdn_name_is_valid(const char *name)
         uint32_t code;
         size_t bytes;
         if (!gdn__next_code(name + length, &code, &bytes)) return false;
-        if (code < 0x20 || code == 0x7f) return false;
+        if (code < 0x20 || (code >= 0x7f && code <= 0x9f)) return false;
         length += bytes;
         if (length > GDN_NAME_MAX) return false;
     }

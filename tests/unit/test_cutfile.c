@@ -362,7 +362,8 @@ static uint32_t random_code(uint64_t *random)
     for (;;) {
         *random = *random * UINT64_C(6364136223846793005) + 1442695040888963407;
         uint32_t code = (uint32_t)(*random >> 33) % limits[*random >> 62];
-        if (code >= 0x20 && code != 0x7f && (code < 0xd800 || code > 0xdfff)) return code;
+        bool control = code < 0x20 || (code >= 0x7f && code <= 0x9f);
+        if (!control && (code < 0xd800 || code > 0xdfff)) return code;
     }
 }
 
