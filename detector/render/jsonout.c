@@ -64,6 +64,18 @@ void gdn__jsonout_close(struct gdn__jsonout *json, char bracket)
 
 /* ---- Values ---- */
 
+/* Beyond U+FFFF as a pair of surrogates. */
+static void add_escape(struct gdn__textbuf *out, uint32_t code)
+{
+    uint32_t above = code - 0x10000;
+    if (code < 0x10000) {
+        gdn__textbuf_addf(out, "\\u%04" PRIx32, code);
+    } else {
+        gdn__textbuf_addf(out, "\\u%04" PRIx32 "\\u%04" PRIx32, 0xd800 + (above >> 10),
+                          0xdc00 + (above & 0x3ff));
+    }
+}
+
 static void add_code(struct gdn__textbuf *out, const char *text, uint32_t code, size_t bytes)
 {
     if (code == '"' || code == '\\') {
@@ -73,8 +85,8 @@ static void add_code(struct gdn__textbuf *out, const char *text, uint32_t code, 
         gdn__textbuf_add(out, "\\n");
     } else if (code == '\t') {
         gdn__textbuf_add(out, "\\t");
-    } else if (code < 0x10000 && gdn__code_is_hidden(code)) {
-        gdn__textbuf_addf(out, "\\u%04x", (unsigned)code);
+    } else if (gdn__code_is_hidden(code)) {
+        add_escape(out, code);
     } else {
         gdn__textbuf_add_bytes(out, text, bytes);
     }

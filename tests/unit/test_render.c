@@ -527,6 +527,25 @@ static void json_keeps_hostile_names_as_data(void **state)
     fixture_free(&fixture);
 }
 
+/* A tag is not seen in any font. It is data all the same. */
+static void json_escapes_what_nobody_sees(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct gdn__textbuf out = {0};
+    fixture_ring(&fixture, 2);
+    fixture.members[1] = fixture_process(&fixture, "a\xf3\xa0\x81\x81z", NULL);
+    gdn__render_json(fixture_verdict(&fixture), true, &out);
+    assert_non_null(strstr(out.text, "\"a\\udb40\\udc41z\""));
+    gdn__textbuf_fini(&out);
+    json_t *root = rendered_json(&fixture, true);
+    const json_t *deadlock = json_array_get(json_object_get(root, "deadlocks"), 0);
+    const json_t *member = json_array_get(json_object_get(deadlock, "members"), 1);
+    assert_string_equal(json_string_value(member), "a\xf3\xa0\x81\x81z");
+    json_decref(root);
+    fixture_free(&fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -550,6 +569,7 @@ int main(void)
         cmocka_unit_test(what_an_edge_has_not_is_null),
         cmocka_unit_test(text_shows_hostile_names_harmlessly),
         cmocka_unit_test(json_keeps_hostile_names_as_data),
+        cmocka_unit_test(json_escapes_what_nobody_sees),
     };
     return !!cmocka_run_group_tests(tests, NULL, NULL);
 }
