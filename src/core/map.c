@@ -4,26 +4,13 @@
 #include "mem.h"
 #include <assert.h>
 
-static size_t hash(struct gdn__key key)
-{
-    uint64_t h = key.a * UINT64_C(0x9e3779b97f4a7c15) ^ key.b * UINT64_C(0xc2b2ae3d27d4eb4f);
-    h ^= h >> 32;
-    h *= UINT64_C(0xd6e8feb86659fd93);
-    h ^= h >> 29;
-    return (size_t)h;
-}
-
-static bool equal(struct gdn__key x, struct gdn__key y)
-{
-    return x.a == y.a && x.b == y.b;
-}
-
 /* The slot that holds the key, or the empty one where it would go. */
 static size_t find_slot(const struct gdn__map *map, struct gdn__key key)
 {
     size_t mask = map->capacity - 1;
-    size_t at = hash(key) & mask;
-    while (map->slots[at].value != 0 && !equal(map->slots[at].key, key)) at = (at + 1) & mask;
+    size_t at = gdn__key_hash(key) & mask;
+    while (map->slots[at].value != 0 && !gdn__keys_equal(map->slots[at].key, key))
+        at = (at + 1) & mask;
     return at;
 }
 
@@ -84,7 +71,7 @@ uintptr_t gdn__map_remove(struct gdn__map *map, struct gdn__key key)
     uintptr_t value = map->slots[hole].value;
     if (value == 0) return 0;
     for (size_t at = (hole + 1) & mask; map->slots[at].value != 0; at = (at + 1) & mask) {
-        size_t home = hash(map->slots[at].key) & mask;
+        size_t home = gdn__key_hash(map->slots[at].key) & mask;
         /* Shift back unless the slot's home lies cyclically within (hole, at]. */
         if (((at - home) & mask) < ((at - hole) & mask)) continue;
         map->slots[hole] = map->slots[at];

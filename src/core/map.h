@@ -32,6 +32,21 @@ static inline struct gdn__key gdn__key_of_id(gdn_id id)
     return key;
 }
 
+/* Well mixed: any of its bits will do. */
+static inline size_t gdn__key_hash(struct gdn__key key)
+{
+    uint64_t h = key.a * UINT64_C(0x9e3779b97f4a7c15) ^ key.b * UINT64_C(0xc2b2ae3d27d4eb4f);
+    h ^= h >> 32;
+    h *= UINT64_C(0xd6e8feb86659fd93);
+    h ^= h >> 29;
+    return (size_t)h;
+}
+
+static inline bool gdn__keys_equal(struct gdn__key x, struct gdn__key y)
+{
+    return x.a == y.a && x.b == y.b;
+}
+
 void gdn__map_init(struct gdn__map *map, const struct gdn_allocator *allocator);
 void gdn__map_fini(struct gdn__map *map);
 
