@@ -76,13 +76,14 @@ static bool is_any(const struct gdn__core *core, const struct gdn__wait *wait)
     return (size_t)needs[0].child_count + 1 == wait->need_count;
 }
 
-/* An entry for which only some of what stands before it must go: units of a pool, or a place that
- * its process may give up. */
+/* An entry for which only some of what stands before it must go: units of a pool, a place that its
+ * process may give up, or what is in the way of either of two places. */
 static bool has_choice_in_queue(const struct gdn__core *core)
 {
     for (uint32_t v = 0; v < core->graph.vertex_count; v++) {
         uint32_t kind = core->graph.vertices[v].kind;
-        if (kind == GDN__VERTEX_POOL || kind == GDN__VERTEX_PLACE) return true;
+        bool choice = kind == GDN__VERTEX_POOL || kind == GDN__VERTEX_PLACE;
+        if (choice || kind == GDN__VERTEX_COVER) return true;
     }
     return false;
 }

@@ -7,9 +7,11 @@
  *     ticket  --all--> what the wait is for: hubs, processes, branches, groups
  *     hub     --all--> holders and earlier entries of one queue that conflict with one mode
  *     group   --at least k--> direct needs
- *     place   --one of--> what takes it out of its queue, where its ticket has a choice
- * (optional.h) pool    --enough units come back--> a hub over what stands before one entry
- * (units.h)
+ *     place   --one of--> what takes an entry of a ticket with a choice out of its queue
+ *                         (optional.h)
+ *     cover   --one of--> what an entry waits for; what is in the way of other entries of its
+ *                         process, a grant of which may cover it
+ *     pool    --enough units come back--> a hub over what stands before one entry (units.h)
  *
  * Edges into processes, branches and places are the links a person knows: "waits for". All others
  * only hold those together. Edges are collected in any order; gdn__graph_finish() sorts them into
@@ -28,6 +30,7 @@ enum gdn__vertex_kind {
     GDN__VERTEX_TICKET,  /* ref: index of the fold's wait. */
     GDN__VERTEX_HUB,     /* ref: unused. */
     GDN__VERTEX_GROUP,   /* ref: unused. */
+    GDN__VERTEX_COVER,   /* ref: unused. */
     GDN__VERTEX_POOL     /* ref: unused. */
 };
 

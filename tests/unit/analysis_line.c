@@ -108,9 +108,7 @@ static int places_of(const struct line *line, int process)
 static bool counts_for(const struct world *w, const struct line *line, const struct oracle_place *e,
                        const struct oracle_place *p)
 {
-    if (e->option == 0) return true;
-    return !mail_is_incomplete(w) && places_of(line, e->process) == 1 &&
-           places_of(line, p->process) == 1;
+    return e->option == 0 || (!mail_is_incomplete(w) && places_of(line, p->process) == 1);
 }
 
 static bool will_be_ahead(const struct line *line, const struct oracle_place *p)
@@ -271,6 +269,19 @@ static void find_place_blockers(struct oracle *o, struct line *line, int resourc
     memcpy(p->blockers, cover->blockers, sizeof p->blockers);
 }
 
+static void find_others(const struct world *w, struct line *line, struct oracle_place *p)
+{
+    uint16_t modes = held_by(line, p->process);
+    p->other_count = 0;
+    for (int i = 0; i < line->place_count; i++) {
+        const struct oracle_place *e = &line->places[i];
+        if (e->process != p->process || e == p) continue;
+        modes |= (uint16_t)(1u << e->mode);
+        if (e->option != 0) p->others[p->other_count++] = e;
+    }
+    if (p->blocker_count == 0 || !gdn_modes_cover(&w->modes, modes, p->mode)) p->other_count = 0;
+}
+
 static void find_blockers(struct oracle *o, struct line *line, int resource)
 {
     for (int i = 0; i < line->place_count; i++) {
@@ -279,11 +290,12 @@ static void find_blockers(struct oracle *o, struct line *line, int resource)
     for (int i = 0; i < line->place_count; i++) {
         struct oracle_place *p = &line->places[i];
         find_place_blockers(o, line, resource, i);
+        if (p->units == 0) find_others(o->world, line, p);
         int found = oracle_find(o, p->issuer, p->ticket);
         struct oracle_ticket *t = found == NOWHERE ? NULL : &o->tickets[found];
         if (t == NULL) continue;
         t->at[resource] = p;
-        t->partial |= !needs_all(p);
+        t->partial |= !needs_all(p) || p->other_count > 0;
         if (t->direct) continue;
         for (int b = 0; b < p->blocker_count; b++) oracle_add_blocker(t, p->blockers[b]);
     }

@@ -110,16 +110,25 @@ static bool is_gone(const struct freedom *f, const struct oracle_blocker *blocke
     return blocker->option != 0 && f->left[blocker->option - 1][blocker->resource];
 }
 
-static bool is_granted(const struct freedom *f, const struct oracle_place *place)
+static bool is_free(const struct freedom *f, const struct oracle_place *place)
 {
     uint32_t out = 0;
     bool blocked = false;
-    for (int i = 0; place != NULL && i < place->blocker_count; i++) {
+    for (int i = 0; i < place->blocker_count; i++) {
         if (is_gone(f, &place->blockers[i])) continue;
         out += place->blockers[i].units;
         blocked = true;
     }
-    return place == NULL || place->units == 0 ? !blocked : out <= place->allowance;
+    return place->units == 0 ? !blocked : out <= place->allowance;
+}
+
+static bool is_granted(const struct freedom *f, const struct oracle_place *place)
+{
+    if (place == NULL || is_free(f, place)) return true;
+    for (int i = 0; i < place->other_count; i++) {
+        if (is_free(f, place->others[i])) return true;
+    }
+    return false;
 }
 
 /* Reads one need and its children; *index moves behind them. @p without: a resource; NOWHERE. */

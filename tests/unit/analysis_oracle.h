@@ -26,6 +26,9 @@ struct oracle_place {
     uint32_t units, allowance; /* Of a pool: so many units may be out before it; else 0. */
     struct oracle_blocker blockers[3 * THINGS]; /* Holds and places before it. */
     int blocker_count;
+    const struct oracle_place *others[THINGS]; /* Its process's entries there that have a choice;
+                                                  one that is granted may cover this one. */
+    int other_count;
 };
 
 struct oracle_ticket {
@@ -37,7 +40,7 @@ struct oracle_ticket {
     int blocker_count;
     const struct oracle_place *at[RESOURCES]; /* Its entries, until the next world is judged; NULL:
                                                  no home knows it. */
-    bool partial; /* At some pool not all that stand before it must go. */
+    bool partial; /* At some resource not all that stand before it must go. */
     bool stuck;
     /* Over ticket numbers of the oracle, among the stuck, for all-of waits: */
     bool next[THINGS * 2]; /* It waits for a process or branch that needs that ticket. */
