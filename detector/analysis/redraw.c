@@ -218,10 +218,12 @@ static enum gdn_err read_ticket(struct owner *o, uint32_t ticket)
 
 /* ---- Life ---- */
 
-static bool has_places(const struct gdn__graph *graph)
+/* Entries of tickets with a choice are not drawn anew. */
+static bool has_optional(const struct gdn__graph *graph)
 {
     for (uint32_t v = 0; v < graph->vertex_count; v++) {
-        if (graph->vertices[v].kind == GDN__VERTEX_PLACE) return true;
+        uint32_t kind = graph->vertices[v].kind;
+        if (kind == GDN__VERTEX_PLACE || kind == GDN__VERTEX_COVER) return true;
     }
     return false;
 }
@@ -231,7 +233,7 @@ static enum gdn_err read_core(struct gdn__redrawing *r)
     struct gdn__core *core = r->core;
     const struct gdn_allocator *memory = &core->graph.memory;
     struct owner owner = {.r = r};
-    r->undrawn = core->ticket_count > GDN__REDRAW_LINKS_MAX || has_places(&core->graph);
+    r->undrawn = core->ticket_count > GDN__REDRAW_LINKS_MAX || has_optional(&core->graph);
     if (r->undrawn) return GDN_OK;
     owner.groups = gdn__alloc(memory, core->graph.vertex_count * sizeof *owner.groups);
     enum gdn_err err = owner.groups == NULL ? GDN_ERR_MEMORY : GDN_OK;
