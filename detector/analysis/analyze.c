@@ -159,13 +159,29 @@ static void join_group(struct analysis *a, uint32_t c)
 {
     const struct gdn_deadlock *deadlock = &a->verdict->deadlocks[c];
     a->group[c] = c;
-    if (deadlock->reorder_count > 0) return;
+    if (deadlock->reorder_count > 0 || deadlock->victim_reason != NULL) return;
     for (size_t i = 0; i < deadlock->member_count; i++) {
         uint32_t *owner = &a->owner[deadlock->members[i]];
         if (*owner == 0) *owner = c + 1;
         uint32_t x = find_group(a, *owner - 1), y = find_group(a, c);
         a->group[x < y ? y : x] = x < y ? x : y;
     }
+}
+
+/* Where an abort answers nobody who waits for a message, nobody is proposed (RULES 11). */
+static enum gdn_err look_for_messages(struct analysis *a, const struct gdn__core *core,
+                                      struct gdn_deadlock *deadlock)
+{
+    const gdn_cut *cut = a->fold.cut;
+    if (a->preference.policy == GDN_POLICY_NONE || deadlock->reorder_count > 0) return GDN_OK;
+    for (size_t i = 0; i < core->ticket_count; i++) {
+        const struct gdn__wait *wait = gdn__core_wait(core, core->tickets[i]);
+        bool direct = wait->resource == GDN_NONE && wait->node != GDN_NONE;
+        if (!direct || !cut->nodes[wait->node].aborts_unanswered) continue;
+        const char *name = cut->parties[cut->nodes[wait->node].party].name;
+        return gdn__reason_unanswered(cut, name, deadlock);
+    }
+    return GDN_OK;
 }
 
 static enum gdn_err describe_core(struct analysis *a, uint32_t c)
@@ -181,6 +197,7 @@ static enum gdn_err describe_core(struct analysis *a, uint32_t c)
         err = gdn__witness_find(&core, deadlock);
     }
     if (err == GDN_OK) err = gdn__reorder_find(&core, deadlock);
+    if (err == GDN_OK) err = look_for_messages(a, &core, deadlock);
     if (err == GDN_OK) join_group(a, c);
     gdn__core_fini(&core);
     return err;
@@ -289,7 +306,7 @@ static size_t line_up(struct analysis *a, uint32_t *cores)
     size_t count = 0;
     for (uint32_t c = 0; c < a->core_count; c++) {
         a->group[c] = find_group(a, c);
-        cores[count++] = c;
+        if (a->verdict->deadlocks[c].victim_reason == NULL) cores[count++] = c;
     }
     if (count > 1) qsort_r(cores, count, sizeof *cores, compare_groups, a->group);
     return count;

@@ -193,6 +193,9 @@ enum gdn_err gdn__mail_init(struct gdn__mail *mail, const gdn_cut *cut)
     if (mail->party == NULL || mail->hears_more == NULL) return GDN_ERR_MEMORY;
     if (!name_parties(mail) || !read_channels(mail) || !widen_drops(mail)) return GDN_ERR_MEMORY;
     mail->complete = cut->missing_count == 0 && !mail->any_open;
+    for (size_t n = 0; n < cut->node_count && !mail->complete; n++) {
+        if (cut->nodes[n].given_up_by_others) mail->hears_more[n] = true;
+    }
     return GDN_OK;
 }
 
@@ -211,8 +214,18 @@ const struct gdn_cut_node *gdn__mail_report(const struct gdn__mail *mail, uint32
     return node == GDN_NONE ? NULL : &mail->cut->nodes[node];
 }
 
+/* A manager that lets others give up its tickets declares it (RULES 10). */
+static bool may_be_given_up_by_others(const struct gdn__mail *mail, uint32_t party)
+{
+    const struct gdn_cut_node *report = gdn__mail_report(mail, party);
+    return report != NULL && report->given_up_by_others && !mail->complete;
+}
+
 bool gdn__mail_is_certain(const struct gdn__mail *mail, uint32_t issuer, uint32_t home)
 {
+    if (may_be_given_up_by_others(mail, issuer) || may_be_given_up_by_others(mail, home)) {
+        return false;
+    }
     return gdn__mail_report(mail, issuer) != NULL &&
            gdn__mail_says(mail, GDN__FACT_OPEN, gdn__pair(issuer, home, 0)) == 0;
 }

@@ -99,6 +99,15 @@ static void say_several(struct sentence *s, const struct gdn__preference *prefer
     }
 }
 
+enum gdn_err gdn__reason_unanswered(const gdn_cut *cut, const char *node,
+                                    struct gdn_deadlock *deadlock)
+{
+    struct sentence s = {.length = 0};
+    say(&s, "nobody is proposed: an abort answers no message that is waited for at %s", node);
+    deadlock->victim_reason = gdn__strdup(&cut->allocator, s.text);
+    return deadlock->victim_reason == NULL ? GDN_ERR_MEMORY : GDN_OK;
+}
+
 enum gdn_err gdn__reason_write(const struct gdn__names *names,
                                const struct gdn__preference *preference,
                                const struct gdn__choice *choice, bool shared,

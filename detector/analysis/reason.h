@@ -14,4 +14,8 @@ GDN_MUST_USE enum gdn_err gdn__reason_write(const struct gdn__names *names,
                                             const struct gdn__choice *choice, bool shared,
                                             struct gdn_deadlock *deadlock);
 
+/* That nobody is proposed, for at @p node there are waits that no abort answers. */
+GDN_MUST_USE enum gdn_err gdn__reason_unanswered(const gdn_cut *cut, const char *node,
+                                                 struct gdn_deadlock *deadlock);
+
 #endif

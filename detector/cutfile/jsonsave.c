@@ -376,6 +376,8 @@ static void put_node(struct save *save, const struct gdn_cut_node *node)
     put_party(save, "node", node->party);
     put_incarnation(save, node->party);
     put_flag(save, "x-observed", node->observed);
+    put_flag(save, "x-aborts-unanswered", node->aborts_unanswered);
+    put_flag(save, "x-given-up-by-others", node->given_up_by_others);
     open_array(save, "resources");
     for (size_t i = 0; i < node->home_count; i++) put_home(save, node, &node->homes[i]);
     close_array(save);

@@ -341,6 +341,8 @@ bool gdn__node_load(struct gdn__jsonin *in, const json_t *object)
     struct gdn_cut_node *node = &in->cut->nodes[in->node];
     node->waits_listed = json_object_get(object, "waits") != NULL;
     node->observed = json_is_true(json_object_get(object, "x-observed"));
+    node->aborts_unanswered = json_is_true(json_object_get(object, "x-aborts-unanswered"));
+    node->given_up_by_others = json_is_true(json_object_get(object, "x-given-up-by-others"));
     return load_list(in, object, &resources) && load_list(in, object, &waits) &&
            load_list(in, object, &channels);
 }

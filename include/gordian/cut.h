@@ -147,8 +147,11 @@ struct gdn_cut_channel {
 
 struct gdn_cut_node {
     uint32_t party;
-    bool waits_listed; /**< false: this node does not say what its processes wait for. */
-    bool observed;     /**< Speaks for traffic outside Gordian's channels. */
+    bool waits_listed;       /**< false: this node does not say what its processes wait for. */
+    bool observed;           /**< Speaks for traffic outside Gordian's channels. */
+    bool aborts_unanswered;  /**< Whoever waits here for messages gets none from an aborted process.
+                              */
+    bool given_up_by_others; /**< Not only issuer and home give up its tickets. */
     struct gdn_cut_home *homes;
     size_t home_count, home_capacity;
     struct gdn_cut_holder *holders;

@@ -61,6 +61,13 @@ struct gdn_node_options {
                                         waits, which would bring more, get GDN_ERR_FULL; 0: 1 Mi. */
     uint32_t close_ms;             /**< Longest gdn_node_close() waits for peers to acknowledge;
                                         0: 1000. */
+    bool aborts_unanswered;        /**< Direct waits here are for messages, and whoever waits for an
+                                        aborted process goes on waiting: then no victim is proposed
+                                        for a deadlock with such a wait. Where an abort is an
+                                        answer, as for locks and joins: false. */
+    bool given_up_by_others;       /**< Others than a ticket's issuer and its home release or cancel
+                                        it: then nothing about it is certain while a node is silent.
+                                        */
     bool allow_remote;             /**< Bind or dial tcp addresses that are not loopback, though
                                         nothing is encrypted or authenticated. */
     void *zmq_context;             /**< Borrowed until close; NULL: a private one. For inproc. */

@@ -175,6 +175,7 @@ struct gdn_site_options {
     const struct gdn_modes *modes;
     uint32_t patience_ms, silence_ms, window; /**< As in struct gdn_node_options. */
     size_t window_bytes, payload_max, recording_max, report_max, tickets_max, items_max;
+    bool aborts_unanswered, given_up_by_others;
     const struct gdn_allocator *allocator;
 };
 

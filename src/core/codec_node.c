@@ -5,6 +5,8 @@
 
 #define WAITS_LISTED 0x01
 #define OBSERVED     0x02
+#define UNANSWERED   0x04
+#define BY_OTHERS    0x08
 
 #define QUEUED       0x01
 #define MET          0x02
@@ -315,11 +317,17 @@ static void get_channel(struct gdn__decoder *decoder, uint32_t node)
     for (uint32_t i = 0; i < messages && !decoder->in.failed; i++) get_message(decoder, node);
 }
 
+static uint8_t node_flags(const struct gdn_cut_node *node)
+{
+    return (uint8_t)((node->waits_listed ? WAITS_LISTED : 0) | (node->observed ? OBSERVED : 0) |
+                     (node->aborts_unanswered ? UNANSWERED : 0) |
+                     (node->given_up_by_others ? BY_OTHERS : 0));
+}
+
 void gdn__put_node(struct gdn__buffer *out, const struct gdn_cut_node *node)
 {
     gdn__put_u32(out, node->party);
-    gdn__put_u8(
-        out, (uint8_t)((node->waits_listed ? WAITS_LISTED : 0) | (node->observed ? OBSERVED : 0)));
+    gdn__put_u8(out, node_flags(node));
     gdn__put_u32(out, (uint32_t)node->home_count);
     for (size_t i = 0; i < node->home_count; i++) put_home(out, node, &node->homes[i]);
     gdn__put_u32(out, (uint32_t)node->wait_count);
@@ -331,13 +339,15 @@ void gdn__put_node(struct gdn__buffer *out, const struct gdn_cut_node *node)
 void gdn__get_node(struct gdn__decoder *decoder)
 {
     uint32_t party = get_index(decoder, decoder->cut->party_count);
-    uint8_t flags = gdn__get_flags(decoder, WAITS_LISTED | OBSERVED);
+    uint8_t flags = gdn__get_flags(decoder, WAITS_LISTED | OBSERVED | UNANSWERED | BY_OTHERS);
     if (decoder->in.failed) return;
     uint32_t node;
     gdn__decoder_check(decoder, gdn_cut_add_node(decoder->cut, party, &node));
     if (decoder->in.failed) return;
     decoder->cut->nodes[node].waits_listed = (flags & WAITS_LISTED) != 0;
     decoder->cut->nodes[node].observed = (flags & OBSERVED) != 0;
+    decoder->cut->nodes[node].aborts_unanswered = (flags & UNANSWERED) != 0;
+    decoder->cut->nodes[node].given_up_by_others = (flags & BY_OTHERS) != 0;
     uint32_t homes = gdn__get_count(&decoder->in, HOME_BYTES);
     for (uint32_t i = 0; i < homes && !decoder->in.failed; i++) get_home(decoder, node);
     uint32_t waits = gdn__get_count(&decoder->in, WAIT_BYTES);

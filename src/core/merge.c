@@ -157,6 +157,8 @@ static enum gdn_err merge_node(gdn_cut *cut, const gdn_cut *other, const struct 
     if (err != GDN_OK) return err;
     cut->nodes[to].waits_listed = node->waits_listed;
     cut->nodes[to].observed = node->observed;
+    cut->nodes[to].aborts_unanswered = node->aborts_unanswered;
+    cut->nodes[to].given_up_by_others = node->given_up_by_others;
     err = merge_homes(cut, to, node, map);
     if (err == GDN_OK) err = merge_waits(cut, to, node, map);
     if (err == GDN_OK) err = merge_channels(cut, to, node, map);

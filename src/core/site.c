@@ -179,6 +179,8 @@ gdn_site *gdn_site_new(const struct gdn_site_options *options)
     site->self = gdn_node_named(options->name);
     site->incarnation = options->incarnation;
     site->patience_us = (int64_t)patience_ms * 1000;
+    site->aborts_unanswered = options->aborts_unanswered;
+    site->given_up_by_others = options->given_up_by_others;
     site->payload_max = options->payload_max != 0 ? options->payload_max : GDN__PAYLOAD_DEFAULT;
     site->recording_max =
         options->recording_max != 0 ? options->recording_max : GDN__RECORDING_DEFAULT;

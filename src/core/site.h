@@ -50,6 +50,7 @@ struct gdn_site {
     uint64_t incarnation;
     struct gdn_modes modes;
     bool modes_given;
+    bool aborts_unanswered, given_up_by_others; /* As the manager declared. */
     int64_t patience_us;
     size_t payload_max;
     size_t recording_max;

@@ -30,6 +30,8 @@ enum gdn_err gdn__site_record_self(gdn_site *site, gdn_cut **recorded, uint32_t 
     if (err == GDN_OK) err = gdn_cut_add_node(cut, party, node);
     if (err == GDN_OK) {
         cut->nodes[*node].waits_listed = true;
+        cut->nodes[*node].aborts_unanswered = site->aborts_unanswered;
+        cut->nodes[*node].given_up_by_others = site->given_up_by_others;
         err = gdn_ledger_capture(site->ledger, cut, *node, party_of, site, site->now_us, capture);
     }
     if (err != GDN_OK) {

@@ -179,6 +179,8 @@ static enum gdn_err make_site(gdn_node *node, const struct gdn_node_options *opt
                                     .report_max = options->report_max,
                                     .tickets_max = options->tickets_max,
                                     .items_max = options->items_max,
+                                    .aborts_unanswered = options->aborts_unanswered,
+                                    .given_up_by_others = options->given_up_by_others,
                                     .allocator = &node->allocator};
     node->site = gdn_site_new(&site);
     if (node->site != NULL) return GDN_OK;

@@ -128,6 +128,8 @@ gdn_cut *full_cut(const struct gdn_allocator *allocator)
         gdn_cut_add_node(cut, 1, &second) == GDN_OK) {
         cut->nodes[first].waits_listed = true;
         cut->nodes[second].observed = true;
+        cut->nodes[second].aborts_unanswered = true;
+        cut->nodes[first].given_up_by_others = true;
         return cut;
     }
     gdn_cut_free(cut);
@@ -320,6 +322,8 @@ void assert_same_cut(const gdn_cut *a, const gdn_cut *b)
         SAME(party);
         SAME(waits_listed);
         SAME(observed);
+        SAME(aborts_unanswered);
+        SAME(given_up_by_others);
         assert_same_homes(x, y);
         assert_same_waits(x, y);
         assert_same_channels(x, y);

@@ -2,6 +2,8 @@
 /* What a cut says of messages in flight (RULES 3, 4) and of what it could not see (RULES 10). */
 #include "analysis_fixture.h"
 
+#include <stdio.h>
+
 /* T1 holds a and waits for b, T2 the other way round. */
 #define CROSSED                                                                                    \
     RESOURCE("a", HELD("T1"), ASKED("T2", "2")) ", " RESOURCE("b", HELD("T2"), ASKED("T1", "1"))
@@ -287,6 +289,27 @@ static void a_hold_of_a_silent_node_is_not_certain(void **state)
         "");
 }
 
+/* Here anybody releases, so whoever is silent may have done it (RULES 10). */
+static void tickets_that_others_give_up_are_not_certain_while_a_node_is_silent(void **state)
+{
+    (void)state;
+    static const char *const rings[] = {
+        "'resources': [" RESOURCE("a", HELD("T1"), ASKED("T2", "2")) ", " RESOURCE(
+            "b", HELD("T2"), ASKED("T1", "1")) "]",
+        "'waits': [" NEEDS("T1", "1", "'T2'") ", " NEEDS("T2", "2", "'T1'") "]"};
+    for (size_t i = 0; i < 2; i++) {
+        for (unsigned said = 0; said < 4; said++) {
+            char document[1024];
+            (void)snprintf(document, sizeof document,
+                           "{'format': 'gordian-cut/1', 'missing': [%s], 'nodes': [{'node': 'n1', "
+                           "'x-given-up-by-others': %s, %s}]}",
+                           (said & 1) != 0 ? "'n9'" : "", (said & 2) != 0 ? "true" : "false",
+                           rings[i]);
+            assert_string_equal(deadlocks_in(document), said == 3 ? "" : "T1 T2");
+        }
+    }
+}
+
 /* A cancel may be on its way. */
 static void a_wait_of_a_silent_node_is_not_certain(void **state)
 {
@@ -405,6 +428,7 @@ int main(void)
         cmocka_unit_test(a_release_in_flight_meets_a_need_on_that_hold),
         cmocka_unit_test(a_deadlock_within_the_nodes_that_answered_is_reported),
         cmocka_unit_test(a_hold_of_a_silent_node_is_not_certain),
+        cmocka_unit_test(tickets_that_others_give_up_are_not_certain_while_a_node_is_silent),
         cmocka_unit_test(a_wait_of_a_silent_node_is_not_certain),
         cmocka_unit_test(a_hold_behind_an_open_channel_is_not_certain),
         cmocka_unit_test(a_wake_may_be_on_an_open_channel),

@@ -11,6 +11,8 @@
 #define PROCESS(name, started, work, priority)                                                     \
     "{'process': '" name "', 'started': '2026-01-0" started "T00:00:00Z', 'work': " work           \
     ", 'priority': " priority "}"
+#define CROSSED_WITH(one, other)                                                                   \
+    RESOURCE("x", HELD(one), ASKED(other, "6")) ", " RESOURCE("y", HELD(other), ASKED(one, "5"))
 #define FIXED(name) "{'process': '" name "', 'abortable': false}"
 
 /* T1 holds a, c; T2 holds b. */
@@ -97,6 +99,34 @@ static void who_may_not_be_aborted_is_not(void **state)
     assert_string_equal(victims_of(j, only(j)), "");
     assert_string_equal(only(j)->victim_reason, "no choice left: no member may be aborted");
     forget(j);
+}
+
+/* RULES 11: who waits for a message of T2 would wait for ever if T2 were aborted. */
+static void nobody_is_proposed_where_an_abort_answers_nobody(void **state)
+{
+    (void)state;
+    static const char *const declared[] = {"false", "true"};
+    for (size_t i = 0; i < 2; i++) {
+        char document[2048];
+        (void)snprintf(document, sizeof document,
+                       CUT("{'node': 'n1', 'x-aborts-unanswered': %s, 'resources': [%s], "
+                           "'waits': [%s]}"),
+                       declared[i],
+                       RESOURCE("a", HELD("T1"), ASKED("T2", "2")) ", " CROSSED_WITH("T5", "T6"),
+                       WAITS("T2", "2", "a", "n1") ", " NEEDS("T1", "1", "'T2'") ", " WAITS(
+                           "T5", "5", "y", "n1") ", " WAITS("T6", "6", "x", "n1"));
+        struct judged j = judge(document);
+        assert_int_equal(j.verdict->deadlock_count, 2);
+        const struct gdn_deadlock *waits = &j.verdict->deadlocks[0];
+        assert_string_equal(members_of(j, waits), "T1 T2");
+        assert_int_equal(waits->victim_count, 1 - i);
+        if (i == 1) {
+            assert_string_equal(waits->victim_reason, "nobody is proposed: an abort answers no "
+                                                      "message that is waited for at n1");
+        }
+        assert_int_equal(j.verdict->deadlocks[1].victim_count, 1); /* Of locks alone. */
+        forget(j);
+    }
 }
 
 /* T3 may go, but T1 and T2 hold each other up without it. */
@@ -459,6 +489,7 @@ int main(void)
         cmocka_unit_test(what_is_unknown_or_equal_goes_by_id),
         cmocka_unit_test(a_known_start_goes_before_an_unknown_one),
         cmocka_unit_test(who_may_not_be_aborted_is_not),
+        cmocka_unit_test(nobody_is_proposed_where_an_abort_answers_nobody),
         cmocka_unit_test(no_victim_is_named_where_none_would_do),
         cmocka_unit_test(three_that_upgrade_need_two_victims),
         cmocka_unit_test(two_cycles_through_one_process_cost_one_victim),

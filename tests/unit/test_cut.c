@@ -138,7 +138,8 @@ static void merging_maps_the_numbers_of_each_report(void **state)
     assert_string_equal(cut->parties[is->party].name, "n1");
     assert_int_equal(cut->parties[is->party].node, 1);
     assert_true(is->waits_listed);
-    assert_true(cut->nodes[2].observed);
+    assert_true(is->given_up_by_others);
+    assert_true(cut->nodes[2].observed && cut->nodes[2].aborts_unanswered);
     assert_int_equal(is->holder_count, was->holder_count);
     assert_int_equal(is->homes[1].holder_count, was->homes[1].holder_count);
 #define SAME_PROCESS(a, b)                                                                         \

@@ -202,6 +202,8 @@ static void nothing_is_lost_through_json(void **state)
     assert_int_equal(gdn__cutfile_parse("two", two, strlen(two), &third, why, sizeof why), GDN_OK);
     assert_same_cut(second, third);
     assert_true(node_named(second, "n1")->observed);
+    assert_true(node_named(second, "n1")->aborts_unanswered);
+    assert_true(node_named(second, "n1")->given_up_by_others);
     assert_int_equal(node_named(second, "n1")->messages[0].flags, 5);
     assert_int_equal(node_named(second, "n1")->queue[0].waited_us, 208125);
     assert_non_null(strstr(two, "\"x-label\": \"table 5\""));

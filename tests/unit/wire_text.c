@@ -403,6 +403,8 @@ void wire_text_of_cut(struct gdn__buffer *text, const gdn_cut *cut)
         say(text, "node party %u", node->party);
         say_flag(text, node->waits_listed, "waits-listed");
         say_flag(text, node->observed, "observed");
+        say_flag(text, node->aborts_unanswered, "aborts-unanswered");
+        say_flag(text, node->given_up_by_others, "given-up-by-others");
         say(text, "\n");
         for (size_t i = 0; i < node->home_count; i++) say_home(text, node, &node->homes[i]);
         for (size_t i = 0; i < node->wait_count; i++) say_wait(text, node, &node->waits[i]);
