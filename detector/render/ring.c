@@ -142,22 +142,45 @@ static size_t shown_width(const struct label *label, size_t room)
     return label->width < room ? label->width : room;
 }
 
-/* At most @p room columns of the label from @p column on. */
+/* The codes from @p first on, as far as @p room columns go; how many they took. */
+static size_t put_codes(struct ring *ring, size_t row, size_t column, const struct label *label,
+                        size_t first, size_t room)
+{
+    size_t used = 0;
+    for (size_t i = first; i < label->count; i++) {
+        size_t width = gdn__code_width(label->codes[i]);
+        if (used + width > room) break;
+        put(ring, row, column + used, label->codes[i]);
+        if (width == 2) put(ring, row, column + used + 1, COVERED);
+        used += width;
+    }
+    return used;
+}
+
+/* Where the longest end of the label begins that @p room columns hold. */
+static size_t end_of_label(const struct label *label, size_t room)
+{
+    size_t first = label->count, used = 0;
+    while (first > 0 && used + gdn__code_width(label->codes[first - 1]) <= room) {
+        used += gdn__code_width(label->codes[--first]);
+    }
+    return first;
+}
+
+/* At most @p room columns of the label from @p column on. A longer one is cut in the middle: names
+ * often differ at their end. */
 static void put_label(struct ring *ring, size_t row, size_t column, const struct label *label,
                       size_t room)
 {
-    bool cut = label->width > room;
-    for (size_t i = 0; i < label->count && room > 0; i++) {
-        size_t width = gdn__code_width(label->codes[i]);
-        if (cut && width >= room) { /* No room for it and an ellipsis. */
-            put(ring, row, column, ELLIPSIS);
-            return;
-        }
-        put(ring, row, column, label->codes[i]);
-        if (width == 2) put(ring, row, column + 1, COVERED);
-        column += width;
-        room -= width;
+    if (label->width <= room) {
+        (void)put_codes(ring, row, column, label, 0, room);
+        return;
     }
+    if (room == 0) return;
+    size_t used = put_codes(ring, row, column, label, 0, (room - 1) - (room - 1) / 2);
+    put(ring, row, column + used, ELLIPSIS);
+    room -= used + 1;
+    (void)put_codes(ring, row, column + used + 1, label, end_of_label(label, room), room);
 }
 
 static void put_centred(struct ring *ring, size_t row, size_t column, const struct label *label,

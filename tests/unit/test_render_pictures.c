@@ -175,6 +175,24 @@ static void what_is_no_simple_ring_is_not_drawn(void **state)
 
 /* ---- Pictures ---- */
 
+/* Names are often numbered at their end: cut there, two boxes would look the same. */
+static void names_that_begin_alike_differ_in_a_ring(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct gdn__textbuf out = {0};
+    fixture_ring(&fixture, 2);
+    uint32_t one = fixture_process(&fixture, "settlement-2026-11-25-batch-0001", NULL);
+    uint32_t two = fixture_process(&fixture, "settlement-2026-11-25-batch-0002", NULL);
+    fixture.edges[0].waiter = fixture.edges[1].holder = one;
+    fixture.edges[1].waiter = fixture.edges[0].holder = two;
+    gdn__render_ring(fixture_verdict(&fixture), &fixture.deadlocks[0], false, &out);
+    assert_non_null(strstr(out.text, " settlement-2\xe2\x80\xa6-batch-0001 "));
+    assert_non_null(strstr(out.text, " settlement-2\xe2\x80\xa6-batch-0002 "));
+    gdn__textbuf_fini(&out);
+    fixture_free(&fixture);
+}
+
 static void dot_shows_members_edges_victim_and_tail(void **state)
 {
     (void)state;
@@ -389,6 +407,7 @@ int main(void)
         cmocka_unit_test(wide_names_keep_the_ring_in_shape),
         cmocka_unit_test(wide_names_are_cut_to_their_box),
         cmocka_unit_test(what_is_no_simple_ring_is_not_drawn),
+        cmocka_unit_test(names_that_begin_alike_differ_in_a_ring),
         cmocka_unit_test(dot_shows_members_edges_victim_and_tail),
         cmocka_unit_test(an_odd_ring_turns_around_a_corner),
         cmocka_unit_test(a_picture_says_what_it_does_not_know),
