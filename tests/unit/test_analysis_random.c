@@ -212,8 +212,9 @@ static void check_witness(const gdn_verdict *verdict, const struct gdn_deadlock 
 /* What @p ticket states as a matter of order alone is met. */
 static void meet_queued(struct world *w, const struct oracle_ticket *ticket, int holder)
 {
+    if (!ticket->direct) return; /* It may be no listed wait. */
     struct world_wait *wait = &w->waits[ticket->wait];
-    for (int i = 0; ticket->direct && i < wait->need_count; i++) {
+    for (int i = 0; i < wait->need_count; i++) {
         struct world_need *need = &wait->needs[i];
         bool meant = need->kind == GDN_NEED_PROCESS && need->process == holder && need->queued;
         if (meant) *need = (struct world_need){.kind = GDN_NEED_GROUP};
