@@ -379,17 +379,27 @@ static void add_ring(struct picture *picture)
 
 /* ---- Anything else ---- */
 
+/* The first victims that no drawn edge concerns; of a clump nearly all members are some. */
+static void add_victims_beside(struct picture *picture)
+{
+    const struct gdn_deadlock *deadlock = picture->deadlock;
+    size_t added = 0;
+    for (size_t i = 0; i < deadlock->victim_count && added < NAMES_MAX; i++) {
+        if (is_drawn(picture, deadlock->victims[i].process)) continue;
+        add_member(picture, deadlock->victims[i].process);
+        added++;
+    }
+}
+
 static void add_web(struct picture *picture)
 {
     const struct gdn_deadlock *deadlock = picture->deadlock;
     size_t count = deadlock->witness_count;
     picture->shown = count < EDGES_MAX ? count : EDGES_MAX;
     for (size_t i = 0; i < deadlock->member_count; i++) {
-        bool victim = gdn__is_victim(deadlock, deadlock->members[i]);
-        if (victim || is_drawn(picture, deadlock->members[i])) {
-            add_member(picture, deadlock->members[i]);
-        }
+        if (is_drawn(picture, deadlock->members[i])) add_member(picture, deadlock->members[i]);
     }
+    add_victims_beside(picture);
     for (size_t i = 0; i < picture->shown; i++) {
         gdn__textbuf_add(picture->out, "    ");
         add_vertex(picture, deadlock->witness[i].waiter);

@@ -279,6 +279,29 @@ static void a_victim_that_is_not_drawn_is_named(void **state)
     fixture_free(&fixture);
 }
 
+/* Nearly all of a clump are: thousands of boxes on one sheet tell nobody anything. */
+static void victims_beside_the_drawn_waits_are_few_on_a_sheet(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct gdn__textbuf out = {0};
+    size_t boxes = 0;
+    fixture_ring(&fixture, FIXTURE_MAX);
+    fixture.deadlocks[0].model = GDN_MODEL_MIXED;
+    fixture.deadlocks[0].witness_count = 2;
+    fixture.edges[1].holder = 0;
+    fixture.deadlocks[0].victim_count = FIXTURE_MAX - 2;
+    for (uint32_t i = 2; i < FIXTURE_MAX; i++) {
+        fixture.victims[i - 2] = (struct gdn_victim){.process = i, .party = i, .ticket = 10 + i};
+    }
+    gdn__render_dot(fixture_verdict(&fixture), &plain, &out);
+    for (const char *at = out.text; (at = strstr(at, "class=\"victim\"")) != NULL; at++) boxes++;
+    assert_int_equal(boxes, 8);
+    assert_non_null(strstr(out.text, "14 more in it: P3 (victim), "));
+    gdn__textbuf_fini(&out);
+    fixture_free(&fixture);
+}
+
 /* Each member has a cell of its own, and only the way back up may pass a free cell. */
 static void a_ring_is_a_closed_way_over_its_grid(void **state)
 {
@@ -413,6 +436,7 @@ int main(void)
         cmocka_unit_test(a_picture_says_what_it_does_not_know),
         cmocka_unit_test(a_picture_tells_the_way_out),
         cmocka_unit_test(a_victim_that_is_not_drawn_is_named),
+        cmocka_unit_test(victims_beside_the_drawn_waits_are_few_on_a_sheet),
         cmocka_unit_test(a_ring_is_a_closed_way_over_its_grid),
         cmocka_unit_test(a_picture_tells_units_and_branches),
         cmocka_unit_test(a_picture_has_the_colours_of_its_scheme),
