@@ -6,13 +6,39 @@
 
 #define HOLDERS_MAX 24 /* Holders in one enumeration. */
 
-static const struct gdn_cut_home *find_home(const struct gdn_cut_node *node, uint32_t resource)
+/* ---- Finding ---- */
+
+static bool look_through(struct gdn__pools *pools)
 {
-    for (size_t i = 0; i < node->home_count; i++) {
-        if (node->homes[i].resource == resource) return &node->homes[i];
+    for (size_t n = 0; n < pools->cut->node_count; n++) {
+        const struct gdn_cut_node *node = &pools->cut->nodes[n];
+        for (size_t i = 0; i < node->home_count; i++) {
+            struct gdn__key key = {node->party, node->homes[i].resource};
+            if (node->homes[i].capacity == 0) continue;
+            if (!gdn__map_put(&pools->homes, key, i + 1)) return false;
+        }
     }
-    return NULL;
+    return true;
 }
+
+/* 1 + the pool's index among its node's homes; 0: its home told of none. */
+static size_t find_pool(struct gdn__pools *pools, const gdn_cut *cut, const struct gdn_edge *edge,
+                        bool *failed)
+{
+    if (pools->cut == NULL) {
+        pools->cut = cut;
+        gdn__map_init(&pools->homes, &cut->allocator);
+        if (!look_through(pools)) *failed = true;
+    }
+    return gdn__map_get(&pools->homes, (struct gdn__key){edge->home, edge->resource});
+}
+
+void gdn__pools_fini(struct gdn__pools *pools)
+{
+    if (pools->cut != NULL) gdn__map_fini(&pools->homes);
+}
+
+/* ---- Showing ---- */
 
 static bool is_repeated(const struct gdn_deadlock *deadlock, size_t edge)
 {
@@ -35,14 +61,13 @@ static void add_holders(struct gdn__textbuf *out, const gdn_verdict *verdict,
     if (count > HOLDERS_MAX) gdn__textbuf_addf(out, " and %zu more holders", count - HOLDERS_MAX);
 }
 
-static void add_pool(struct gdn__textbuf *out, const gdn_verdict *verdict,
+static void add_pool(struct gdn__textbuf *out, const gdn_verdict *verdict, struct gdn__pools *pools,
                      const struct gdn_edge *edge)
 {
-    uint32_t at = verdict->cut->parties[edge->home].node;
-    if (at == GDN_NONE) return;
-    const struct gdn_cut_node *node = &verdict->cut->nodes[at];
-    const struct gdn_cut_home *home = find_home(node, edge->resource);
-    if (home == NULL || home->capacity == 0) return;
+    size_t found = find_pool(pools, verdict->cut, edge, &out->failed);
+    if (found == 0) return;
+    const struct gdn_cut_node *node = &verdict->cut->nodes[verdict->cut->parties[edge->home].node];
+    const struct gdn_cut_home *home = &node->homes[found - 1];
     gdn__textbuf_add(out, "  ");
     gdn__show_resource(out, verdict, edge->resource);
     gdn__textbuf_add(out, " at ");
@@ -53,12 +78,12 @@ static void add_pool(struct gdn__textbuf *out, const gdn_verdict *verdict,
     gdn__textbuf_add_char(out, '\n');
 }
 
-void gdn__show_pools(struct gdn__textbuf *out, const gdn_verdict *verdict,
+void gdn__show_pools(struct gdn__textbuf *out, const gdn_verdict *verdict, struct gdn__pools *pools,
                      const struct gdn_deadlock *deadlock, size_t edges)
 {
     for (size_t i = 0; i < edges; i++) {
         const struct gdn_edge *edge = &deadlock->witness[i];
         bool pool = edge->units != 0 && edge->home != GDN_NONE && edge->resource != GDN_NONE;
-        if (pool && !is_repeated(deadlock, i)) add_pool(out, verdict, edge);
+        if (pool && !is_repeated(deadlock, i)) add_pool(out, verdict, pools, edge);
     }
 }

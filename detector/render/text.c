@@ -26,6 +26,7 @@ struct text {
     const struct gdn__render_options *options;
     struct gdn__textbuf *out;
     struct gdn__needs needs;
+    struct gdn__pools pools;
     uint8_t *digits; /* By deadlock: of its id, to tell it from the others. NULL: not looked for. */
 };
 
@@ -218,7 +219,7 @@ static void add_model(struct text *text, const struct gdn_deadlock *deadlock)
                                "can come\n");
     }
     if (deadlock->model != GDN_MODEL_ALL) add_needs(text, deadlock);
-    gdn__show_pools(text->out, text->verdict, deadlock, lines_of(deadlock));
+    gdn__show_pools(text->out, text->verdict, &text->pools, deadlock, lines_of(deadlock));
 }
 
 /* ---- One deadlock ---- */
@@ -374,6 +375,7 @@ static void end_text(struct text *text)
 {
     gdn__show_unknown(text->out, text->verdict);
     gdn__needs_fini(&text->needs);
+    gdn__pools_fini(&text->pools);
 }
 
 void gdn__render_deadlock(const gdn_verdict *verdict, size_t index,
