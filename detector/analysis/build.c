@@ -295,7 +295,7 @@ enum gdn_err gdn__build(const struct gdn__fold *fold, struct gdn__graph *graph)
     if (err == GDN_OK) err = add_fixed_vertices(&s);
     if (err == GDN_OK) err = gdn__queue_build(fold, graph, s.places);
     for (size_t w = 0; err == GDN_OK && w < fold->wait_count; w++) {
-        bool direct = fold->waits[w].resource == GDN_NONE;
+        bool direct = fold->waits[w].need_count > 0;
         err = direct ? link_needs(&s, w) : link_places(&s, w);
     }
     if (err == GDN_OK) err = link_owners(&s);

@@ -105,7 +105,7 @@ static bool may_wait_for_itself(const struct gdn__core *core, uint32_t ticket)
     for (size_t at = wait->place; at != 0; at = fold->places[at - 1].next) {
         if (fold->homes[fold->places[at - 1].home].capacity != 0) return true;
     }
-    if (wait->node == GDN_NONE) return false;
+    if (wait->need_count == 0) return false;
     const struct gdn_cut_need *needs = &fold->cut->nodes[wait->node].needs[wait->need_first];
     for (size_t i = 0; i < wait->need_count; i++) {
         if (needs[i].kind == GDN_NEED_PROCESS && needs[i].process == wait->process) return true;

@@ -282,14 +282,16 @@ static void open_group(struct save *save, const struct gdn_cut_need *need)
 }
 
 /* Prefix order back into nesting; owed[] counts the members still to come of each open group. */
-static void put_needs(struct save *save, const struct gdn_cut_need *needs, size_t count)
+/* Of a wait without needs @p needs, the node's, may be NULL. */
+static void put_needs(struct save *save, const struct gdn_cut_need *needs, size_t first,
+                      size_t count)
 {
     uint32_t owed[GDN_NEEDS_DEPTH_MAX] = {0};
     unsigned depth = 0;
     gdn__jsonout_key(&save->json, "needs");
     gdn__jsonout_open_flat(&save->json, '{');
     open_array(save, "all");
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = first; i < first + count; i++) {
         if (depth > 0) owed[depth - 1]--;
         if (needs[i].kind != GDN_NEED_GROUP) {
             put_leaf(save, &needs[i]);
@@ -321,7 +323,7 @@ static void put_wait(struct save *save, const struct gdn_cut_node *node,
         put_party(save, "home", wait->home);
         put_mode(save, wait->mode);
     } else {
-        put_needs(save, &node->needs[wait->need_first], wait->need_count);
+        put_needs(save, node->needs, wait->need_first, wait->need_count);
     }
     put_waited(save, wait->waited_us);
     gdn__jsonout_close(&save->json, '}');
