@@ -22,7 +22,7 @@ int world_below(uint64_t *seed, int limit)
     return (int)(world_random(seed) % (uint64_t)limit);
 }
 
-static bool chance(uint64_t *seed, int percent)
+bool world_chance(uint64_t *seed, int percent)
 {
     return world_below(seed, 100) < percent;
 }
@@ -34,7 +34,7 @@ static void make_modes(struct world *w, uint64_t *seed)
 {
     static const char *const names[] = {"a", "b", "c"};
     w->modes = gdn_modes_default();
-    if (chance(seed, 60)) return;
+    if (world_chance(seed, 60)) return;
     w->modes.count = 3;
     for (int m = 0; m < 3; m++) {
         w->modes.names[m] = names[m];
@@ -46,22 +46,23 @@ static void make_places(struct world *w, uint64_t *seed, unsigned kind)
 {
     for (int r = 0; r < RESOURCES; r++) {
         w->home_of[r] = world_below(seed, NODES);
-        w->unordered[r] = chance(seed, 15);
-        w->capacity[r] = chance(seed, 25) ? 1 + (uint32_t)world_below(seed, 4) : 0;
+        w->unordered[r] = world_chance(seed, 15);
+        w->capacity[r] = world_chance(seed, 25) ? 1 + (uint32_t)world_below(seed, 4) : 0;
     }
     bool whole = (kind & WORLD_WHOLE) != 0;
-    int missing = !whole && chance(seed, 20) ? world_below(seed, NODES) : NOWHERE;
+    int missing = !whole && world_chance(seed, 20) ? world_below(seed, NODES) : NOWHERE;
     for (int n = 0; n < NODES; n++) {
         w->reported[n] = n != missing;
-        w->waits_listed[n] = chance(seed, 90);
+        w->waits_listed[n] = world_chance(seed, 90);
         for (int to = 0; to < NODES; to++) {
-            bool late = n == missing ? chance(seed, 80) : missing != NOWHERE && chance(seed, 10);
+            bool late = n == missing ? world_chance(seed, 80)
+                                     : missing != NOWHERE && world_chance(seed, 10);
             w->open[n][to] = n != to && late;
         }
     }
     for (int p = 0; p < PROCESSES; p++) {
-        w->abortable[p] = chance(seed, 85);
-        w->started_us[p] = chance(seed, 20) ? 0 : 1000000 * (1 + world_below(seed, 4));
+        w->abortable[p] = world_chance(seed, 85);
+        w->started_us[p] = world_chance(seed, 20) ? 0 : 1000000 * (1 + world_below(seed, 4));
     }
 }
 
@@ -116,14 +117,14 @@ static void send_of(struct world *w, uint64_t *seed, unsigned kind, enum fate fa
     if (fate == FATE_ASKED || fate == FATE_ASKED_AND_GONE) {
         struct world_message request = message;
         request.verb = GDN_VERB_REQUEST;
-        if (chance(seed, 20)) request.flags = (uint8_t)world_below(seed, 8);
+        if (world_chance(seed, 20)) request.flags = (uint8_t)world_below(seed, 8);
         /* None means one, and what is more than there is will be refused. */
-        if (chance(seed, 10)) request.units = (uint32_t)world_below(seed, 6);
+        if (world_chance(seed, 10)) request.units = (uint32_t)world_below(seed, 6);
         add_message(w, request);
     }
     if (fate == FATE_GRANTED) back.verb = GDN_VERB_GRANT;
     if (fate == FATE_REFUSED) back.verb = GDN_VERB_WAKE;
-    if (fate == FATE_REFUSED && chance(seed, 30)) back.by = world_below(seed, PROCESSES);
+    if (fate == FATE_REFUSED && world_chance(seed, 30)) back.by = world_below(seed, PROCESSES);
     if (fate == FATE_GRANTED || fate == FATE_REFUSED) add_message(w, back);
     bool cancelled =
         fate == FATE_ASKED_AND_GONE || fate == FATE_CANCELLED_QUEUED || fate == FATE_CANCELLED_HELD;
@@ -132,7 +133,7 @@ static void send_of(struct world *w, uint64_t *seed, unsigned kind, enum fate fa
     if (fate == FATE_RELEASED_UNNAMED) {
         message.ticket = 0;
         bool by_others = (kind & WORLD_WHOLE) == 0;
-        if (by_others && chance(seed, 40)) message.from = world_below(seed, NODES);
+        if (by_others && world_chance(seed, 40)) message.from = world_below(seed, NODES);
     }
     if (message.verb == GDN_VERB_CANCEL || message.verb == GDN_VERB_RELEASE)
         add_message(w, message);
@@ -156,7 +157,7 @@ static void make_request(struct world *w, uint64_t *seed, unsigned kind, enum fa
                                                         .issuer = asked.node,
                                                         .ticket = asked.ticket,
                                                         .mode = asked.mode,
-                                                        .brief = chance(seed, 20),
+                                                        .brief = world_chance(seed, 20),
                                                         .units = units};
     }
     if (is_queued(fate) && w->entry_count < THINGS) {
@@ -183,8 +184,8 @@ static void make_lock_ticket(struct world *w, uint64_t *seed, unsigned kind)
     enum fate fate = (enum fate)world_below(seed, FATE_COUNT);
     int process = world_below(seed, PROCESSES), issuer = world_below(seed, NODES);
     int resource = world_below(seed, RESOURCES), home = w->home_of[resource];
-    if (chance(seed, 60)) issuer = process % NODES;
-    if (chance(seed, 50)) fate = chance(seed, 50) ? FATE_HELD : FATE_QUEUED;
+    if (world_chance(seed, 60)) issuer = process % NODES;
+    if (world_chance(seed, 50)) fate = world_chance(seed, 50) ? FATE_HELD : FATE_QUEUED;
     if (issuer == home && !is_held(fate)) fate = FATE_QUEUED;
     if (issuer == home && is_held(fate)) fate = FATE_HELD;
     struct world_wait asked = {.node = issuer,
@@ -230,10 +231,10 @@ static void make_need(struct world *w, uint64_t *seed, unsigned kind, struct wor
 {
     bool any = (kind & WORLD_CHOICES) != 0;
     if (wait->need_count == NEEDS) return;
-    if (chance(seed, 30) && make_resource_need(w, seed, kind, wait)) return;
+    if (world_chance(seed, 30) && make_resource_need(w, seed, kind, wait)) return;
     struct world_need *need = &wait->needs[wait->need_count++];
     int room = (NEEDS - wait->need_count) / 3;
-    if (depth < 2 && room >= 2 && chance(seed, any ? 50 : 20)) {
+    if (depth < 2 && room >= 2 && world_chance(seed, any ? 50 : 20)) {
         int children = 1 + world_below(seed, room < 3 ? room : 3);
         int at_least = any ? 1 + world_below(seed, children) : children;
         *need = (struct world_need){
@@ -243,12 +244,12 @@ static void make_need(struct world *w, uint64_t *seed, unsigned kind, struct wor
         assert_true(wait->need_count - before >= children);
         return;
     }
-    *need =
-        (struct world_need){.kind = GDN_NEED_PROCESS,
-                            .process = world_below(seed, PROCESSES),
-                            .resource = chance(seed, 30) ? world_below(seed, RESOURCES) : NOWHERE,
-                            .branch = chance(seed, 20) ? world_below(seed, NODES) : NOWHERE,
-                            .queued = chance(seed, 20)};
+    *need = (struct world_need){
+        .kind = GDN_NEED_PROCESS,
+        .process = world_below(seed, PROCESSES),
+        .resource = world_chance(seed, 30) ? world_below(seed, RESOURCES) : NOWHERE,
+        .branch = world_chance(seed, 20) ? world_below(seed, NODES) : NOWHERE,
+        .queued = world_chance(seed, 20)};
     if (need->branch != NOWHERE) need->branch_id = (uint32_t)world_below(seed, 2);
 }
 
@@ -256,22 +257,22 @@ static void make_direct_wait(struct world *w, uint64_t *seed, unsigned kind)
 {
     struct world_wait *wait = &w->waits[w->wait_count++];
     int process = world_below(seed, PROCESSES);
-    int node = chance(seed, 60) ? process % NODES : world_below(seed, NODES);
+    int node = world_chance(seed, 60) ? process % NODES : world_below(seed, NODES);
     *wait = (struct world_wait){
         .node = node, .process = process, .resource = NOWHERE, .ticket = ++w->last_ticket[node]};
     int needs = 1 + world_below(seed, 2);
     for (int i = 0; i < needs; i++) make_need(w, seed, kind, wait, 0);
-    if (!chance(seed, 30)) return;
+    if (!world_chance(seed, 30)) return;
 
     const struct world_need *woken = &wait->needs[world_below(seed, wait->need_count)];
-    bool named = woken->kind == GDN_NEED_PROCESS && chance(seed, 90);
+    bool named = woken->kind == GDN_NEED_PROCESS && world_chance(seed, 90);
     add_message(w, (struct world_message){.verb = GDN_VERB_WAKE,
                                           .from = world_below(seed, NODES),
                                           .to = node,
                                           .process = process,
                                           .resource = NOWHERE,
                                           .by = named ? woken->process : NOWHERE,
-                                          .ticket = chance(seed, 70) ? wait->ticket : 0});
+                                          .ticket = world_chance(seed, 70) ? wait->ticket : 0});
 }
 
 /* A process ends its work between two nodes; what it asked before that goes with it. */
@@ -292,11 +293,11 @@ void world_make(struct world *w, uint64_t *seed, unsigned kind)
     make_modes(w, seed);
     make_places(w, seed, kind);
     int steps = 4 + world_below(seed, 18);
-    int direct = any ? 40 : chance(seed, 50) ? 15 : 0;
+    int direct = any ? 40 : world_chance(seed, 50) ? 15 : 0;
     for (int i = 0; i < steps; i++) {
-        if (chance(seed, direct)) {
+        if (world_chance(seed, direct)) {
             make_direct_wait(w, seed, kind);
-        } else if (chance(seed, 4)) {
+        } else if (world_chance(seed, 4)) {
             make_end(w, seed);
         } else {
             make_lock_ticket(w, seed, kind);

@@ -81,6 +81,7 @@ static inline uint32_t world_branch_id(uint64_t ticket)
 
 uint64_t world_random(uint64_t *seed);
 int world_below(uint64_t *seed, int limit);
+bool world_chance(uint64_t *seed, int percent);
 
 /* Kinds of worlds, to be added up. In a whole one all nodes answered, all channels are closed, and
  * only issuers give up. */

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "tests/support/faulty.h"
+#include "tests/support/replay.h"
 #include <cmocka.h>
 #include <gordian/ledger.h>
 #include <stdio.h>
@@ -162,12 +163,6 @@ static inline uint64_t draw(uint64_t *seed)
 static inline uint32_t below(uint64_t *seed, uint32_t bound)
 {
     return (uint32_t)(draw(seed) % bound);
-}
-
-static inline uint64_t number_from_environment(const char *name, uint64_t otherwise)
-{
-    const char *text = getenv(name);
-    return text == NULL ? otherwise : strtoull(text, NULL, 0);
 }
 
 #endif

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "analysis_oracle.h"
+#include "tests/support/replay.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -204,17 +205,11 @@ static void judge_view(uint64_t *seed, struct tally *tally)
     gdn_cut_free(cut);
 }
 
-static uint64_t number_of(const char *variable, uint64_t otherwise)
-{
-    const char *text = getenv(variable);
-    return text == NULL ? otherwise : strtoull(text, NULL, 0);
-}
-
 static struct tally run_many(unsigned kind, uint64_t first, uint64_t runs)
 {
     struct tally tally = {0};
-    uint64_t seed = number_of("GDN_SEED", first);
-    runs = number_of("GDN_RUNS", runs);
+    uint64_t seed = number_from_environment("GDN_SEED", first);
+    runs = number_from_environment("GDN_RUNS", runs);
     for (uint64_t i = 0; i < runs; i++) {
         uint64_t random = seed_of_run = seed;
         world_make(&whole, &random, kind | WORLD_WHOLE);

@@ -12,6 +12,7 @@
 
 #include "analysis_oracle.h"
 #include "analysis_print.h"
+#include "tests/support/replay.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -401,17 +402,11 @@ static void run(uint64_t seed, bool any, struct tally *tally)
     gdn_cut_free(cut);
 }
 
-static uint64_t number_of(const char *variable, uint64_t otherwise)
-{
-    const char *text = getenv(variable);
-    return text == NULL ? otherwise : strtoull(text, NULL, 0);
-}
-
 static struct tally run_many(bool any)
 {
     struct tally tally = {0};
-    uint64_t seed = number_of("GDN_SEED", any ? 2 : 1);
-    uint64_t runs = number_of("GDN_RUNS", any ? RUNS_DEFAULT / 3 : RUNS_DEFAULT);
+    uint64_t seed = number_from_environment("GDN_SEED", any ? 2 : 1);
+    uint64_t runs = number_from_environment("GDN_RUNS", any ? RUNS_DEFAULT / 3 : RUNS_DEFAULT);
     for (uint64_t i = 0; i < runs; i++) {
         run(seed, any, &tally);
         (void)world_random(&seed); /* A run replays by its own seed. */

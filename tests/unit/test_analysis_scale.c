@@ -11,10 +11,10 @@
 #include "detector/analysis/build.h"
 #include "detector/analysis/queue.h"
 #include "tests/support/faulty.h"
+#include "tests/support/replay.h"
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static void must(enum gdn_err err)
@@ -350,16 +350,11 @@ static void compare_queue(uint64_t seed)
     gdn_cut_free(cut);
 }
 
-static uint64_t number_of(const char *variable, uint64_t otherwise)
-{
-    const char *text = getenv(variable);
-    return text == NULL ? otherwise : strtoull(text, NULL, 0);
-}
-
 static void long_queues_are_drawn_by_definition(void **state)
 {
     (void)state;
-    uint64_t seed = number_of("GDN_SEED", 1), runs = number_of("GDN_RUNS", 1500);
+    uint64_t seed = number_from_environment("GDN_SEED", 1),
+             runs = number_from_environment("GDN_RUNS", 1500);
     for (uint64_t i = 0; i < runs; i++) {
         compare_queue(seed);
         (void)world_random(&seed);

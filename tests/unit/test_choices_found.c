@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "analysis_world.h"
+#include "tests/support/replay.h"
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,11 +25,6 @@
 /* ---- A small system: all of it at one node, and nothing in flight ---- */
 
 static struct world world;
-
-static bool chance(uint64_t *seed, int percent)
-{
-    return world_below(seed, 100) < percent;
-}
 
 static uint8_t make_mode(uint64_t *seed, int resource)
 {
@@ -81,7 +77,7 @@ static void make_leaf(uint64_t *seed, struct world_wait *wait, unsigned *named)
     int resource = world_below(seed, USED);
     bool fresh = (*named >> resource & 1) == 0 && world.entry_count < ENTRIES_MAX;
     struct world_need need = {.process = NOWHERE, .resource = NOWHERE, .branch = NOWHERE};
-    if (fresh && chance(seed, 85)) {
+    if (fresh && world_chance(seed, 85)) {
         need.kind = GDN_NEED_RESOURCE;
         need.resource = resource;
         *named |= 1u << resource;
@@ -104,7 +100,7 @@ static void make_group(uint64_t *seed, struct world_wait *wait, unsigned *named,
                             .at_least = 1 + (uint32_t)world_below(seed, (int)children),
                             .children = children};
     for (uint32_t i = 0; i < children; i++) {
-        bool group = depth == 0 && i == 0 && chance(seed, 30);
+        bool group = depth == 0 && i == 0 && world_chance(seed, 30);
         if (group) {
             make_group(seed, wait, named, depth + 1);
         } else {
@@ -125,7 +121,7 @@ static void make_wait(uint64_t *seed, bool simple)
         world.wait_count--; /* One ticket each. */
         return;
     }
-    if (chance(seed, 50)) {
+    if (world_chance(seed, 50)) {
         wait->resource = world_below(seed, USED);
         make_entry(seed, wait, wait->resource);
         wait->mode = world.entries[world.entry_count - 1].mode;
@@ -133,7 +129,7 @@ static void make_wait(uint64_t *seed, bool simple)
     }
     make_group(seed, wait, &named, simple ? 1 : 0);
     if (simple) wait->needs[0].at_least = 1;
-    if (!simple && chance(seed, 40)) make_leaf(seed, wait, &named);
+    if (!simple && world_chance(seed, 40)) make_leaf(seed, wait, &named);
 }
 
 static void shuffle_entries(uint64_t *seed)
@@ -153,8 +149,8 @@ static void make_system(uint64_t *seed, bool simple)
     for (int n = 0; n < NODES; n++) world.reported[n] = world.waits_listed[n] = true;
     for (int p = 0; p < PROCESSES; p++) world.abortable[p] = true;
     for (int r = 0; r < RESOURCES; r++) {
-        world.unordered[r] = chance(seed, 10);
-        world.capacity[r] = chance(seed, 20) ? 1 + (uint32_t)world_below(seed, 3) : 0;
+        world.unordered[r] = world_chance(seed, 10);
+        world.capacity[r] = world_chance(seed, 20) ? 1 + (uint32_t)world_below(seed, 3) : 0;
     }
     int holds = 2 + world_below(seed, 4);
     for (int i = 0; i < holds; i++) make_hold(seed);
@@ -400,17 +396,11 @@ static void check_one(uint64_t seed, bool simple, struct tally *tally)
     tally->missed += stuck != never;
 }
 
-static uint64_t number_of(const char *variable, uint64_t otherwise)
-{
-    const char *text = getenv(variable);
-    return text == NULL ? otherwise : strtoull(text, NULL, 0);
-}
-
 static struct tally run_many(bool simple)
 {
     struct tally tally = {0};
-    uint64_t seed = number_of("GDN_SEED", simple ? 2 : 1);
-    uint64_t runs = number_of("GDN_RUNS", RUNS_DEFAULT);
+    uint64_t seed = number_from_environment("GDN_SEED", simple ? 2 : 1);
+    uint64_t runs = number_from_environment("GDN_RUNS", RUNS_DEFAULT);
     for (uint64_t i = 0; i < runs; i++) {
         check_one(seed, simple, &tally);
         (void)world_random(&seed); /* A run replays by its own seed. */

@@ -14,8 +14,8 @@
 
 #include "src/core/mem.h"
 #include "tests/support/faulty.h"
+#include "tests/support/replay.h"
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define VERTICES 24
@@ -28,12 +28,6 @@ struct graph {
 };
 
 static struct gdn_allocator usual;
-
-static uint64_t number_of(const char *variable, uint64_t otherwise)
-{
-    const char *text = getenv(variable);
-    return text == NULL ? otherwise : strtoull(text, NULL, 10);
-}
 
 /* Blocks of vertices that mostly lead to each other, with loops and repeats among the edges, and
  * some vertices that have one way out. */
@@ -100,7 +94,8 @@ static uint32_t count_left(const struct graph *g)
 static void two_are_together_that_reach_each_other(void **state)
 {
     (void)state;
-    uint64_t seed = number_of("GDN_SEED", 1), runs = number_of("GDN_RUNS", 20000);
+    uint64_t seed = number_from_environment("GDN_SEED", 1),
+             runs = number_from_environment("GDN_RUNS", 20000);
     size_t left_over = 0;
     for (uint64_t i = 0; i < runs; i++) {
         struct graph g;
