@@ -12,6 +12,13 @@ struct gdn__ahead {
     uint32_t next; /* 1 + the next one of its process; 0: none. */
 };
 
+/* What is in the way of the places of one process in one mode: one of that must go. */
+struct gdn__option {
+    uint8_t mode;
+    uint32_t cover;
+    uint32_t next; /* 1 + the next one of its process; 0: none. */
+};
+
 enum gdn_err gdn__covering_init(struct gdn__covering *covering, const struct gdn__fold *fold,
                                 struct gdn__line *line)
 {
@@ -25,6 +32,7 @@ void gdn__covering_fini(struct gdn__covering *covering)
 {
     gdn__free(&covering->line->graph->memory, covering->own);
     gdn__free(&covering->line->graph->memory, covering->ahead);
+    gdn__free(&covering->line->graph->memory, covering->options);
 }
 
 /* ---- The home under way ---- */
@@ -32,7 +40,7 @@ void gdn__covering_fini(struct gdn__covering *covering)
 void gdn__covering_enter(struct gdn__covering *c)
 {
     c->holds = c->channel = 0;
-    c->ahead_count = 0;
+    c->ahead_count = c->option_count = 0;
     c->has_optional = false;
     memset(c->latest, 0, sizeof c->latest);
 }
@@ -179,14 +187,50 @@ static enum gdn_err link_cover(struct gdn__graph *graph, uint32_t cover,
     return GDN_OK;
 }
 
-static enum gdn_err find_option(struct gdn__covering *c, struct gdn__own *own, uint32_t *option)
+static enum gdn_err find_option(struct gdn__covering *c, struct gdn__own *own, uint8_t mode,
+                                uint32_t *cover)
+{
+    struct gdn__graph *graph = c->line->graph;
+    for (uint32_t at = own->option; at != 0; at = c->options[at - 1].next) {
+        if (c->options[at - 1].mode != mode) continue;
+        *cover = c->options[at - 1].cover;
+        return GDN_OK;
+    }
+    if (!gdn__grow(&graph->memory, &c->options, c->option_count, &c->option_capacity,
+                   sizeof *c->options)) {
+        return GDN_ERR_MEMORY;
+    }
+    enum gdn_err err = gdn__graph_add(graph, GDN__VERTEX_COVER, 0, 1, cover);
+    if (err != GDN_OK) return err;
+    c->options[c->option_count++] =
+        (struct gdn__option){.mode = mode, .cover = *cover, .next = own->option};
+    own->option = (uint32_t)c->option_count;
+    return GDN_OK;
+}
+
+/* Of @p modes those that cover @p mode, alone or, as far as it takes others, together. */
+static uint16_t that_help(const struct gdn__covering *c, uint16_t held, uint16_t modes,
+                          uint8_t mode)
+{
+    uint16_t alone = 0;
+    for (uint8_t m = 0; m < c->fold->cut->modes.count; m++) {
+        uint16_t bit = modes & gdn__mode_bit(m);
+        if (bit != 0 && covers(c, held | bit, mode)) alone |= bit;
+    }
+    uint16_t others = (uint16_t)(modes & ~alone);
+    return covers(c, held | others, mode) ? modes : alone;
+}
+
+static enum gdn_err link_options(struct gdn__covering *c, struct gdn__own *own, uint16_t modes,
+                                 uint32_t cover)
 {
     enum gdn_err err = GDN_OK;
-    if (own->option == 0) {
-        err = gdn__graph_add(c->line->graph, GDN__VERTEX_COVER, 0, 1, &own->option);
-        own->option++;
+    for (uint8_t m = 0; err == GDN_OK && m < c->fold->cut->modes.count; m++) {
+        uint32_t option;
+        if ((modes & gdn__mode_bit(m)) == 0) continue;
+        err = find_option(c, own, m, &option);
+        if (err == GDN_OK) err = gdn__graph_link(c->line->graph, cover, option, 0);
     }
-    *option = own->option - 1;
     return err;
 }
 
@@ -195,20 +239,17 @@ enum gdn_err gdn__covering_or_else(struct gdn__covering *c, const struct gdn__pl
 {
     struct gdn__graph *graph = c->line->graph;
     struct gdn__own *own = gdn__covering_own(c, place->process);
-    struct gdn__blockers option = {.info = 0};
-    uint32_t cover;
+    uint32_t option, cover;
     if (own->place_count < 2 || !own->has_optional) return GDN_OK;
-    enum gdn_err err = find_option(c, own, &option.to);
-    if (err == GDN_OK && gdn__optional_is(c->fold, place)) {
-        err = link_cover(graph, option.to, blockers);
-    }
+    enum gdn_err err = find_option(c, own, place->mode, &option);
+    if (err == GDN_OK) err = link_cover(graph, option, blockers);
     uint16_t others = (own->modes & ~gdn__mode_bit(place->mode)) |
                       (own->modes_twice & gdn__mode_bit(place->mode));
-    bool helps = blockers->to != GDN_NONE && covers(c, own->held_modes | others, place->mode);
-    if (err != GDN_OK || !helps) return err;
+    uint16_t help = that_help(c, own->held_modes, others, place->mode);
+    if (err != GDN_OK || blockers->to == GDN_NONE || help == 0) return err;
     err = gdn__graph_add(graph, GDN__VERTEX_COVER, 0, 1, &cover);
     if (err == GDN_OK) err = link_cover(graph, cover, blockers);
-    if (err == GDN_OK) err = link_cover(graph, cover, &option);
+    if (err == GDN_OK) err = link_options(c, own, help, cover);
     *blockers = (struct gdn__blockers){.to = cover};
     return err;
 }

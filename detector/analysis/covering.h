@@ -15,8 +15,8 @@ struct gdn__own {
     uint32_t last_in_flight;
     uint32_t ahead; /* 1 + its first in ahead[]; 0: none. */
     uint32_t place_count;
-    bool has_optional;           /* Some of its places are, */
-    uint32_t option;             /* and this is 1 + a cover over what is in their way. */
+    bool has_optional;           /* Some of its places are; then: */
+    uint32_t option;             /* 1 + its first in options[]; 0: none. */
     uint16_t modes, modes_twice; /* Of its places, and of two or more of them. */
     uint16_t held_modes;
     uint16_t coming_modes; /* Of its places so far: what they may come to hold. */
@@ -39,6 +39,8 @@ struct gdn__covering {
     uint32_t channel; /* Whose places are looked at; 0: still the recorded. */
     struct gdn__ahead *ahead;
     size_t ahead_count, ahead_capacity;
+    struct gdn__option *options;
+    size_t option_count, option_capacity;
     bool has_optional; /* Some of its places are. */
 
     /* By mode. */
@@ -81,8 +83,8 @@ GDN_MUST_USE enum gdn_err gdn__covering_add_ahead(struct gdn__covering *covering
 /* The last item of the line is a place. */
 void gdn__covering_note(struct gdn__covering *covering);
 
-/* A process with several places here, in a queue where some are optional: what covers what is
- * settled among the firm ones (gdn__covering_find()), and only or'ed with the optional. */
+/* A process with several places here, in a queue where some are optional: what the place waits for
+ * is settled among the firm ones (gdn__covering_find()), and or'ed with what else may cover it. */
 bool gdn__covering_is_firm(const struct gdn__covering *covering, const struct gdn__own *own);
 
 /* What its process awaits before the place would cover it. Where others stand between, they wait
@@ -91,7 +93,8 @@ bool gdn__covering_is_firm(const struct gdn__covering *covering, const struct gd
 bool gdn__covering_find(const struct gdn__covering *covering, const struct gdn__place *place,
                         const struct gdn__own *own, struct gdn__blockers *blockers);
 
-/* A place that its process does not insist on may be granted all the same, and cover this one. */
+/* Of a process with an optional place here: any other of its places may be granted before the one
+ * that gdn__covering_find() knows, and cover this one. */
 GDN_MUST_USE enum gdn_err gdn__covering_or_else(struct gdn__covering *covering,
                                                 const struct gdn__place *place,
                                                 struct gdn__blockers *blockers);

@@ -269,17 +269,37 @@ static void find_place_blockers(struct oracle *o, struct line *line, int resourc
     memcpy(p->blockers, cover->blockers, sizeof p->blockers);
 }
 
+/* Of the @p modes that the process asks for elsewhere those a grant of which covers the place, or
+ * would with grants of more of them. */
+static uint16_t that_help(const struct world *w, uint16_t held, uint16_t modes, uint8_t mode)
+{
+    uint16_t alone = 0;
+    for (uint32_t m = 0; m < w->modes.count; m++) {
+        uint16_t bit = modes & (uint16_t)(1u << m);
+        if (bit != 0 && gdn_modes_cover(&w->modes, held | bit, mode)) alone |= bit;
+    }
+    uint16_t together = (uint16_t)(held | (modes & ~alone));
+    return together != 0 && gdn_modes_cover(&w->modes, together, mode) ? modes : alone;
+}
+
 static void find_others(const struct world *w, struct line *line, struct oracle_place *p)
 {
-    uint16_t modes = held_by(line, p->process);
+    uint16_t modes = 0;
+    bool choice = p->option != 0;
     p->other_count = 0;
     for (int i = 0; i < line->place_count; i++) {
         const struct oracle_place *e = &line->places[i];
         if (e->process != p->process || e == p) continue;
         modes |= (uint16_t)(1u << e->mode);
-        if (e->option != 0) p->others[p->other_count++] = e;
+        choice |= e->option != 0;
     }
-    if (p->blocker_count == 0 || !gdn_modes_cover(&w->modes, modes, p->mode)) p->other_count = 0;
+    if (!choice || p->blocker_count == 0) return;
+    uint16_t help = that_help(w, held_by(line, p->process), modes, p->mode);
+    for (int i = 0; i < line->place_count; i++) {
+        const struct oracle_place *e = &line->places[i];
+        if (e->process != p->process || e == p || (help >> e->mode & 1) == 0) continue;
+        p->others[p->other_count++] = e;
+    }
 }
 
 static void find_blockers(struct oracle *o, struct line *line, int resource)

@@ -26,8 +26,8 @@ struct oracle_place {
     uint32_t units, allowance; /* Of a pool: so many units may be out before it; else 0. */
     struct oracle_blocker blockers[3 * THINGS]; /* Holds and places before it. */
     int blocker_count;
-    const struct oracle_place *others[THINGS]; /* Its process's entries there that have a choice;
-                                                  one that is granted may cover this one. */
+    const struct oracle_place *others[THINGS]; /* Its process's other entries there, if some have a
+                                                  choice; one that is granted may cover this one. */
     int other_count;
 };
 

@@ -339,6 +339,29 @@ static void two_entries_of_one_process_make_no_phantom_of_a_choice(void **state)
         "");
 }
 
+/* T1's first entry at a is as good as granted, and covers its third, whatever its second waits for:
+ * so the choice is served, b is left to T2, and T2 gives a back. */
+static void an_entry_beside_a_choice_covers_it_as_soon_as_it_can(void **state)
+{
+    (void)state;
+    assert_string_equal(
+        deadlocks_in(CUT(FULL(
+            "n1",
+            RESOURCE(
+                "a", SHARED("T2"),
+                ASKED_SHARED("T1", "1") ", " ASKED("T1", "2") ", " ASKED(
+                    "T3", "3") ", " ASKED_SHARED("T1",
+                                                 "4")) ", " RESOURCE("b", HELD("T9"),
+                                                                     ASKED("T1", "4") ", " ASKED(
+                                                                         "T2", "5")),
+            WAITS("T1", "1", "a", "n1") ", " WAITS("T1", "2", "a", "n1") ", " WAITS(
+                "T3", "3", "a", "n1") ", " NEEDS("T1", "4",
+                                                 "{'any': [{'resource': 'a'}, {'resource': "
+                                                 "'b'}]}") ", " WAITS("T2", "5", "b", "n1"),
+            ""))),
+        "");
+}
+
 static void any_of_is_stuck_only_with_every_way_closed(void **state)
 {
     (void)state;
@@ -431,6 +454,7 @@ int main(void)
         cmocka_unit_test(a_choice_of_many_is_closed_by_queue_order_too),
         cmocka_unit_test(an_entry_of_any_of_lasts_until_its_process_goes_on),
         cmocka_unit_test(two_entries_of_one_process_make_no_phantom_of_a_choice),
+        cmocka_unit_test(an_entry_beside_a_choice_covers_it_as_soon_as_it_can),
         cmocka_unit_test(any_of_is_stuck_only_with_every_way_closed),
         cmocka_unit_test(at_least_two_of_three_is_stuck_with_two_closed),
         cmocka_unit_test(only_the_irreducible_part_of_a_component_is_a_core),
