@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Strongly connected components of a digraph. Linear steps without recursion come first; igraph,
+/* Strongly connected components of a digraph. Simple steps without recursion come first; igraph,
  * which needs ten times their memory and time, gets what they leave:
  *
  *     contraction   a vertex with one way out goes where that leads: a ring becomes one vertex

@@ -118,7 +118,7 @@ GDN_MUST_USE enum gdn_err gdn__graph_link(struct gdn__graph *graph, uint32_t fro
 static inline void gdn__graph_grant_one(struct gdn__graph *graph, uint32_t vertex)
 {
     uint32_t *need = &graph->vertices[vertex].need;
-    if (*need<GDN__NEED_POOL && * need> 0) --*need;
+    if (*need != 0 && *need < GDN__NEED_POOL) --*need;
 }
 
 GDN_MUST_USE enum gdn_err gdn__graph_finish(struct gdn__graph *graph);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The components that a few passes over a digraph tell: of whoever lies on no cycle, and those that
- * are at least half of what is left. Linear: each pass over all edges that is not the last settles
- * half of the vertices. */
+ * are at least half of what is left. Each pass that is not the last settles half of what is left,
+ * so for n vertices there are log n at most. */
 #ifndef GDN_ANALYSIS_SWEEP_H
 #define GDN_ANALYSIS_SWEEP_H
 
