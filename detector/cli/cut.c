@@ -4,6 +4,7 @@
 #include "detector/cli/ask.h"
 #include "detector/cli/exits.h"
 #include "detector/cutfile/cutfile.h"
+#include "detector/render/standing.h"
 #include "detector/render/textbuf.h"
 #include <getopt.h>
 #include <stdio.h>
@@ -89,21 +90,10 @@ static bool read_options(int argc, char **argv, struct wanted *wanted, int *stat
 
 /* ---- How whole it is ---- */
 
-static size_t count_open(const gdn_cut *cut)
-{
-    size_t open = 0;
-    for (size_t n = 0; n < cut->node_count; n++) {
-        for (size_t i = 0; i < cut->nodes[n].channel_count; i++) {
-            open += cut->nodes[n].channels[i].open;
-        }
-    }
-    return open;
-}
-
 static int say_how_whole(const gdn_cut *cut)
 {
     struct gdn__textbuf text = {0};
-    size_t open = count_open(cut);
+    size_t open = gdn__count_open(cut);
     if (cut->missing_count == 0 && open == 0) return GDN__EXIT_DONE;
     gdn__textbuf_add(&text, "gordian cut: the view is incomplete");
     for (size_t i = 0; i < cut->missing_count; i++) {

@@ -24,7 +24,7 @@ static void add_missing(struct gdn__textbuf *out, const gdn_cut *cut)
     }
 }
 
-static size_t count_open(const gdn_cut *cut)
+size_t gdn__count_open(const gdn_cut *cut)
 {
     size_t open = 0;
     for (size_t n = 0; n < cut->node_count; n++) {
@@ -95,7 +95,7 @@ void gdn__show_unknown(struct gdn__textbuf *out, const gdn_verdict *verdict)
         gdn__textbuf_add(out, ", who holds what is homed there, and what its processes have given "
                               "up elsewhere\n");
     }
-    if (count_open(verdict->cut) > 0) {
+    if (gdn__count_open(verdict->cut) > 0) {
         gdn__textbuf_add(out, "not known: what was still on its way on an open channel\n");
     }
     gdn__textbuf_add(out, verdict->deadlock_count > 0

@@ -6,6 +6,9 @@
 #include "detector/render/textbuf.h"
 #include <gordian/verdict.h>
 
+/* Channels whose marker had not come at the deadline. */
+size_t gdn__count_open(const gdn_cut *cut);
+
 /* "complete and balanced", or "incomplete: no report from n4" */
 void gdn__show_completeness(struct gdn__textbuf *out, const gdn_verdict *verdict);
 
