@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RUNS_DEFAULT 10000
+#define RUNS_DEFAULT 6000
 #define ENTRIES_MAX  10
 #define ACTIVE       4 /* Of the world's processes, */
 #define USED         3 /* and of its resources. */
