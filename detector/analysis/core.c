@@ -148,6 +148,13 @@ static enum gdn_err add_link(struct gdn__core *core, uint32_t ticket, uint32_t p
     return GDN_OK;
 }
 
+/* What a cover adds to its first edge is in the way of other places, not of this one. */
+static uint32_t end_of_links(const struct gdn__graph *graph, uint32_t vertex)
+{
+    bool cover = graph->vertices[vertex].kind == GDN__VERTEX_COVER;
+    return cover ? graph->first[vertex] + 1 : graph->first[vertex + 1];
+}
+
 /* Every hub and group on the way is visited once; an edge that names no resource inherits the one
  * on the way to it. */
 enum gdn_err gdn__core_links(struct gdn__core *core, uint32_t ticket, const uint32_t *distance,
@@ -160,7 +167,8 @@ enum gdn_err gdn__core_links(struct gdn__core *core, uint32_t ticket, const uint
     core->visits[end++] = (struct gdn__visit){ticket, 0};
     for (size_t done = 0; done < end; done++) {
         struct gdn__visit at = core->visits[done];
-        for (uint32_t e = graph->first[at.vertex]; e < graph->first[at.vertex + 1]; e++) {
+        uint32_t row_end = end_of_links(graph, at.vertex);
+        for (uint32_t e = graph->first[at.vertex]; e < row_end; e++) {
             uint32_t to = graph->to[e];
             if (distance != NULL && distance[to] != wanted) continue;
             uint32_t info = graph->info[e];

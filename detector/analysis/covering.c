@@ -78,13 +78,22 @@ bool gdn__covering_by_holds(struct gdn__covering *c, const struct gdn__place *pl
     return covers(c, gdn__covering_own(c, place->process)->held_modes, place->mode);
 }
 
+/* Its process may go on without a grant here: it has a choice, or its direct wait may be woken on
+ * an open channel (RULES 10). */
+static bool may_be_given_up(const struct gdn__fold *fold, const struct gdn__place *place)
+{
+    if (place->wait == 0) return false;
+    const struct gdn__wait *wait = &fold->waits[place->wait - 1];
+    return wait->optional || (wait->need_count > 0 && fold->mail.hears_more[wait->node]);
+}
+
 void gdn__covering_count(struct gdn__covering *c, const struct gdn__place *place)
 {
     struct gdn__own *own = gdn__covering_own(c, place->process);
     own->place_count++;
     own->modes_twice |= own->modes & gdn__mode_bit(place->mode);
     own->modes |= gdn__mode_bit(place->mode);
-    own->has_optional |= gdn__optional_is(c->fold, place);
+    own->has_optional |= may_be_given_up(c->fold, place);
     c->has_optional |= own->has_optional;
 }
 

@@ -282,16 +282,25 @@ static uint16_t that_help(const struct world *w, uint16_t held, uint16_t modes, 
     return together != 0 && gdn_modes_cover(&w->modes, together, mode) ? modes : alone;
 }
 
-static void find_others(const struct world *w, struct line *line, struct oracle_place *p)
+/* Its ticket has a choice, or may be woken unseen. */
+static bool may_be_given_up(const struct oracle *o, const struct oracle_place *place)
 {
+    int ticket = oracle_find(o, place->issuer, place->ticket);
+    if (ticket == NOWHERE || !o->tickets[ticket].direct) return false;
+    return place->option != 0 || mail_may_wake(o->world, &o->world->waits[o->tickets[ticket].wait]);
+}
+
+static void find_others(const struct oracle *o, struct line *line, struct oracle_place *p)
+{
+    const struct world *w = o->world;
     uint16_t modes = 0;
-    bool choice = p->option != 0;
+    bool choice = may_be_given_up(o, p);
     p->other_count = 0;
     for (int i = 0; i < line->place_count; i++) {
         const struct oracle_place *e = &line->places[i];
         if (e->process != p->process || e == p) continue;
         modes |= (uint16_t)(1u << e->mode);
-        choice |= e->option != 0;
+        choice |= may_be_given_up(o, e);
     }
     if (!choice || p->blocker_count == 0) return;
     uint16_t help = that_help(w, held_by(line, p->process), modes, p->mode);
@@ -310,7 +319,7 @@ static void find_blockers(struct oracle *o, struct line *line, int resource)
     for (int i = 0; i < line->place_count; i++) {
         struct oracle_place *p = &line->places[i];
         find_place_blockers(o, line, resource, i);
-        if (p->units == 0) find_others(o->world, line, p);
+        if (p->units == 0) find_others(o, line, p);
         int found = oracle_find(o, p->issuer, p->ticket);
         struct oracle_ticket *t = found == NOWHERE ? NULL : &o->tickets[found];
         if (t == NULL) continue;
