@@ -341,6 +341,24 @@ static void a_hold_behind_an_open_channel_is_not_certain(void **state)
     assert_string_equal(deadlocks_in(nodes_closed), "T1 T2");
 }
 
+/* T1's first entry is as good as granted and covers its third. Its second is of a direct wait,
+ * which a wake on the open channel may end: whom that waits for says nothing of the third. */
+static void a_wait_that_may_be_over_covers_nothing_for_certain(void **state)
+{
+    (void)state;
+    assert_string_equal(
+        deadlocks_in(CUT(FULL(
+            "n1",
+            RESOURCE("a", SHARED("T3"),
+                     ASKED_SHARED("T1", "1") ", " ASKED("T1", "2") ", " ASKED("T3", "3") ", " //
+                     ASKED_SHARED("T1", "4")),
+            "{'process': 'T1', 'ticket': '1', 'resource': 'a', 'mode': 'shared'}, "
+            "{'process': 'T1', 'ticket': '4', 'resource': 'a', 'mode': 'shared'}, " //
+            NEEDS("T1", "2", "{'all': [{'resource': 'a'}]}") ", " WAITS("T3", "3", "a", "n1"),
+            FROM_OPEN("n2", "")) ", " FULL("n2", "", "", ""))),
+        "");
+}
+
 static void a_wake_may_be_on_an_open_channel(void **state)
 {
     (void)state;
@@ -431,6 +449,7 @@ int main(void)
         cmocka_unit_test(tickets_that_others_give_up_are_not_certain_while_a_node_is_silent),
         cmocka_unit_test(a_wait_of_a_silent_node_is_not_certain),
         cmocka_unit_test(a_hold_behind_an_open_channel_is_not_certain),
+        cmocka_unit_test(a_wait_that_may_be_over_covers_nothing_for_certain),
         cmocka_unit_test(a_wake_may_be_on_an_open_channel),
         cmocka_unit_test(a_need_at_a_home_that_gave_no_report_counts_as_met),
         cmocka_unit_test(a_hold_that_its_home_still_lists_is_not_given_back),
