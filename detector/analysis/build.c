@@ -201,7 +201,7 @@ static enum gdn_err draw_need(struct state *s, size_t index, const struct gdn_cu
     }
     if (err != GDN_OK) return err;
     s->needs[s->need_count++] = drawn;
-    return gdn__drawn_need_link(s->graph, from, &drawn);
+    return gdn__graph_link_any(s->graph, from, drawn.to, drawn.info);
 }
 
 /* What else than its process may take each of the ticket's places out of its queue. */

@@ -41,7 +41,7 @@ void gdn__covering_enter(struct gdn__covering *c)
 {
     c->holds = c->channel = 0;
     c->ahead_count = c->option_count = 0;
-    c->has_optional = false;
+    c->may_give_up = false;
     memset(c->latest, 0, sizeof c->latest);
 }
 
@@ -93,8 +93,8 @@ void gdn__covering_count(struct gdn__covering *c, const struct gdn__place *place
     own->place_count++;
     own->modes_twice |= own->modes & gdn__mode_bit(place->mode);
     own->modes |= gdn__mode_bit(place->mode);
-    own->has_optional |= may_be_given_up(c->fold, place);
-    c->has_optional |= own->has_optional;
+    own->gives_up |= may_be_given_up(c->fold, place);
+    c->may_give_up |= own->gives_up;
 }
 
 enum gdn_err gdn__covering_add_ahead(struct gdn__covering *c, const struct gdn__place *place,
@@ -130,7 +130,7 @@ void gdn__covering_note(struct gdn__covering *c)
 
 bool gdn__covering_is_firm(const struct gdn__covering *c, const struct gdn__own *own)
 {
-    return c->has_optional && own->place_count > 1;
+    return c->may_give_up && own->place_count > 1;
 }
 
 /* The last item of another process that a request in @p mode of @p process must wait for, from 1;
@@ -184,17 +184,7 @@ bool gdn__covering_find(const struct gdn__covering *c, const struct gdn__place *
     return waits != NULL;
 }
 
-/* ---- Optional places ---- */
-
-static enum gdn_err link_cover(struct gdn__graph *graph, uint32_t cover,
-                               const struct gdn__blockers *blockers)
-{
-    if (blockers->to != GDN_NONE) {
-        return gdn__graph_link(graph, cover, blockers->to, blockers->info);
-    }
-    gdn__graph_grant_one(graph, cover);
-    return GDN_OK;
-}
+/* ---- Places that may be given up ---- */
 
 static enum gdn_err find_option(struct gdn__covering *c, struct gdn__own *own, uint8_t mode,
                                 uint32_t *cover)
@@ -249,15 +239,15 @@ enum gdn_err gdn__covering_or_else(struct gdn__covering *c, const struct gdn__pl
     struct gdn__graph *graph = c->line->graph;
     struct gdn__own *own = gdn__covering_own(c, place->process);
     uint32_t option, cover;
-    if (own->place_count < 2 || !own->has_optional) return GDN_OK;
+    if (own->place_count < 2 || !own->gives_up) return GDN_OK;
     enum gdn_err err = find_option(c, own, place->mode, &option);
-    if (err == GDN_OK) err = link_cover(graph, option, blockers);
+    if (err == GDN_OK) err = gdn__graph_link_any(graph, option, blockers->to, blockers->info);
     uint16_t others = (own->modes & ~gdn__mode_bit(place->mode)) |
                       (own->modes_twice & gdn__mode_bit(place->mode));
     uint16_t help = that_help(c, own->held_modes, others, place->mode);
     if (err != GDN_OK || blockers->to == GDN_NONE || help == 0) return err;
     err = gdn__graph_add(graph, GDN__VERTEX_COVER, 0, 1, &cover);
-    if (err == GDN_OK) err = link_cover(graph, cover, blockers);
+    if (err == GDN_OK) err = gdn__graph_link(graph, cover, blockers->to, blockers->info);
     if (err == GDN_OK) err = link_options(c, own, help, cover);
     *blockers = (struct gdn__blockers){.to = cover};
     return err;

@@ -15,7 +15,7 @@ struct gdn__own {
     uint32_t last_in_flight;
     uint32_t ahead; /* 1 + its first in ahead[]; 0: none. */
     uint32_t place_count;
-    bool has_optional;           /* Some of its places are; then: */
+    bool gives_up;               /* It may give some of its places up; then: */
     uint32_t option;             /* 1 + its first in options[]; 0: none. */
     uint16_t modes, modes_twice; /* Of its places, and of two or more of them. */
     uint16_t held_modes;
@@ -41,7 +41,7 @@ struct gdn__covering {
     size_t ahead_count, ahead_capacity;
     struct gdn__option *options;
     size_t option_count, option_capacity;
-    bool has_optional; /* Some of its places are. */
+    bool may_give_up; /* Somebody may give a place up. */
 
     /* By mode. */
     struct gdn__latest latest[GDN_MODES_MAX];          /* Of what a place looked at now can see, */
@@ -83,7 +83,7 @@ GDN_MUST_USE enum gdn_err gdn__covering_add_ahead(struct gdn__covering *covering
 /* The last item of the line is a place. */
 void gdn__covering_note(struct gdn__covering *covering);
 
-/* A process with several places here, in a queue where some are optional: what the place waits for
+/* A process with several places here, in a queue where some may be given up: what one waits for
  * is settled among the firm ones (gdn__covering_find()), and or'ed with what else may cover it. */
 bool gdn__covering_is_firm(const struct gdn__covering *covering, const struct gdn__own *own);
 
@@ -93,7 +93,8 @@ bool gdn__covering_is_firm(const struct gdn__covering *covering, const struct gd
 bool gdn__covering_find(const struct gdn__covering *covering, const struct gdn__place *place,
                         const struct gdn__own *own, struct gdn__blockers *blockers);
 
-/* Of a process with an optional place here: any other of its places may be granted before the one
+/* Of a process that may give a place up here, for a choice or because a wake may be on an open
+ * channel (RULES 10): any other of its places may be granted before the one
  * that gdn__covering_find() knows, and cover this one. */
 GDN_MUST_USE enum gdn_err gdn__covering_or_else(struct gdn__covering *covering,
                                                 const struct gdn__place *place,

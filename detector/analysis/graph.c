@@ -92,6 +92,14 @@ enum gdn_err gdn__graph_link(struct gdn__graph *graph, uint32_t from, uint32_t t
     return GDN_OK;
 }
 
+enum gdn_err gdn__graph_link_any(struct gdn__graph *graph, uint32_t from, uint32_t to,
+                                 uint32_t info)
+{
+    if (to != GDN_NONE) return gdn__graph_link(graph, from, to, info);
+    gdn__graph_grant_one(graph, from);
+    return GDN_OK;
+}
+
 /* ---- Rows ---- */
 
 /* Turns counts[v + 1] into the place where row v begins; rows are then filled by advancing

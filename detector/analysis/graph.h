@@ -121,6 +121,10 @@ static inline void gdn__graph_grant_one(struct gdn__graph *graph, uint32_t verte
     if (*need != 0 && *need < GDN__NEED_POOL) --*need;
 }
 
+/* An edge to @p to; to GDN_NONE: one that counts as satisfied. */
+GDN_MUST_USE enum gdn_err gdn__graph_link_any(struct gdn__graph *graph, uint32_t from, uint32_t to,
+                                              uint32_t info);
+
 GDN_MUST_USE enum gdn_err gdn__graph_finish(struct gdn__graph *graph);
 
 /* The part of a finished graph made of @p count vertices; all others count as satisfied. @p place

@@ -8,14 +8,6 @@ enum gdn_err gdn__optional_add(struct gdn__graph *graph, uint32_t process, uint3
     return err == GDN_OK ? gdn__graph_link(graph, *vertex, whole, 0) : err;
 }
 
-enum gdn_err gdn__drawn_need_link(struct gdn__graph *graph, uint32_t from,
-                                  const struct gdn__drawn_need *need)
-{
-    if (need->to != GDN_NONE) return gdn__graph_link(graph, from, need->to, need->info);
-    gdn__graph_grant_one(graph, from);
-    return GDN_OK;
-}
-
 /* Enough of what is in @p group beside its child @p but. */
 static enum gdn_err link_others(struct gdn__graph *graph, uint32_t vertex,
                                 const struct gdn_cut_need *needs,
@@ -31,7 +23,7 @@ static enum gdn_err link_others(struct gdn__graph *graph, uint32_t vertex,
         if (err == GDN_OK) err = gdn__graph_link(graph, vertex, from, 0);
     }
     for (size_t i = group + 1; err == GDN_OK && i < drawn[group].end; i = drawn[i].end) {
-        if (i != but) err = gdn__drawn_need_link(graph, from, &drawn[i]);
+        if (i != but) err = gdn__graph_link_any(graph, from, drawn[i].to, drawn[i].info);
     }
     return err;
 }

@@ -35,10 +35,6 @@ struct gdn__drawn_need {
     size_t end;        /* Behind the last need below it. */
 };
 
-/* @p from has that need. */
-GDN_MUST_USE enum gdn_err gdn__drawn_need_link(struct gdn__graph *graph, uint32_t from,
-                                               const struct gdn__drawn_need *need);
-
 /* The ticket needs the place, whatever more of it does. Before gdn__optional_link(). */
 static inline void gdn__optional_need(struct gdn__graph *graph, uint32_t vertex)
 {
