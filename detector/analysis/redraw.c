@@ -20,13 +20,34 @@ struct owner {
 
 /* ---- Links ---- */
 
+/* Of the tickets that hold up a party, the first in the order of people. */
+static uint32_t first_ticket(const struct gdn__core *core, uint32_t party)
+{
+    const struct gdn__graph *graph = &core->graph;
+    uint32_t best = graph->to[graph->first[party]];
+    for (uint32_t e = graph->first[party] + 1; e < graph->first[party + 1]; e++) {
+        if (gdn__core_compare(core, graph->to[e], best) < 0) best = graph->to[e];
+    }
+    return best;
+}
+
+/* Of one process: itself before its branches, and those by their tickets, of which they share none.
+ */
+static int compare_parties(const struct gdn__core *core, uint32_t a, uint32_t b)
+{
+    bool branch_a = core->graph.vertices[a].kind == GDN__VERTEX_BRANCH;
+    bool branch_b = core->graph.vertices[b].kind == GDN__VERTEX_BRANCH;
+    if (branch_a != branch_b) return branch_a ? 1 : -1;
+    return gdn__core_compare(core, first_ticket(core, a), first_ticket(core, b));
+}
+
 static int compare_links(const void *a, const void *b, void *context)
 {
     const struct gdn__redrawn_link *x = a, *y = b;
     const struct gdn__core *core = context;
     uint32_t p = gdn__core_process(core, x->party), q = gdn__core_process(core, y->party);
     if (p != q) return gdn__names_compare(core->fold->cut, p, q);
-    if (x->party != y->party) return x->party < y->party ? -1 : 1;
+    if (x->party != y->party) return compare_parties(core, x->party, y->party);
     int order = gdn__core_compare_info(core, x->info, y->info);
     return order != 0 ? order : (x->units > y->units) - (x->units < y->units);
 }
