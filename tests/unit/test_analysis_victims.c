@@ -249,6 +249,14 @@ static void an_order_may_take_two_steps(void **state)
     forget(j);
 }
 
+/* Frees @p j. */
+static void expect_a_victim_and_no_order(struct judged j)
+{
+    assert_int_equal(only(j)->reorder_count, 0);
+    assert_int_equal(only(j)->victim_count, 1);
+    forget(j);
+}
+
 /* T3 asks for all of a: whatever the order, T1 stands in its way. */
 static void no_order_is_advised_where_none_helps(void **state)
 {
@@ -256,21 +264,16 @@ static void no_order_is_advised_where_none_helps(void **state)
     struct judged j = judge(CUT(
         AT("n1", RESOURCE("a", SHARED("T1"), ASKED("T2", "2") ", " ASKED("T3", "3")) ", " RESOURCE(
                      "b", HELD("T3"), ASKED("T1", "1")))));
-    assert_int_equal(only(j)->reorder_count, 0);
-    assert_int_equal(only(j)->victim_count, 1);
-    forget(j);
+    expect_a_victim_and_no_order(j);
 }
 
-/* T3 stands behind T2 in one queue, but waits for what it holds as well. */
 static void nobody_is_served_before_itself(void **state)
 {
     (void)state;
     struct judged j =
         judge(CUT(FULL("n1", "", NEEDS("T1", "1", "{'process': 'T1', 'queued': true}"), "")));
     assert_string_equal(members_of(j, only(j)), "T1");
-    assert_int_equal(only(j)->reorder_count, 0);
-    assert_int_equal(only(j)->victim_count, 1);
-    forget(j);
+    expect_a_victim_and_no_order(j);
 }
 
 /* T1 works in two threads. T2 waits for the first alone, which stands behind T2 at a: by order. But
@@ -290,11 +293,10 @@ static void no_order_is_advised_that_another_branch_cannot_keep(void **state)
                         "T2", "2", "{'all': [{'resource': 'a'}, {'resource': 'c'}]}"),
         "")));
     assert_string_equal(witness_of(j, only(j)), "T1 -a+> T2 -c.> T1");
-    assert_int_equal(only(j)->reorder_count, 0);
-    assert_int_equal(only(j)->victim_count, 1);
-    forget(j);
+    expect_a_victim_and_no_order(j);
 }
 
+/* T3 stands behind T2 in one queue, but waits for what it holds as well. */
 static void no_order_is_advised_around_a_hold(void **state)
 {
     (void)state;
@@ -302,9 +304,7 @@ static void no_order_is_advised_around_a_hold(void **state)
         "n1",
         RESOURCE("a", SHARED("T1"), ASKED("T2", "2") ", " ASKED_SHARED("T3", "3")) ", " RESOURCE(
             "b", HELD("T3"), ASKED("T1", "1")) ", " RESOURCE("c", HELD("T2"), ASKED("T3", "4")))));
-    assert_int_equal(only(j)->reorder_count, 0);
-    assert_int_equal(only(j)->victim_count, 1);
-    forget(j);
+    expect_a_victim_and_no_order(j);
 }
 
 /* T2 asks for all of a pool of which T1 has half, and T3 for a little more behind it: there is room
@@ -324,9 +324,7 @@ static void an_order_may_be_that_of_a_pool(void **state)
     j = judge(CUT(AT("n1", "{'resource': 'p', 'capacity': 4, 'holders': [{'process': 'T1', "
                            "'units': 3}], 'queue': [{'process': 'T2', 'units': 4}, {'process': "
                            "'T3', 'units': 2}]}, " RESOURCE("b", HELD("T3"), ASKED("T1", "1")))));
-    assert_int_equal(only(j)->reorder_count, 0);
-    assert_int_equal(only(j)->victim_count, 1);
-    forget(j);
+    expect_a_victim_and_no_order(j);
 }
 
 /* T1 would go on with T3 or T4. Both only stand behind T2. */
